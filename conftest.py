@@ -1,0 +1,49 @@
+"""Fixtures of all tests, the core's and the plugins'."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+ROOT = Path(__file__).parent
+
+# Machines differ too much for deadlines; CI repeats what it ran before.
+settings.register_profile("srkit", deadline=None, max_examples=50)
+settings.register_profile("ci", parent=settings.get_profile("srkit"), derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "srkit")
+
+
+@pytest.fixture(autouse=True)
+def _closed_world(monkeypatch, tmp_path_factory):
+    """No test sees the user's cache, reaches the network unasked or keeps the plugins of another."""
+    monkeypatch.setenv("SRKIT_CACHE", str(tmp_path_factory.mktemp("cache")))
+    monkeypatch.setenv("SRKIT_OFFLINE", "1")
+    monkeypatch.delenv("SRKIT_PLUGINS", raising=False)
+    monkeypatch.delenv("SRKIT_TRACE_PLUGINS", raising=False)
+    yield
+    from srkit import plugins
+
+    plugins._current = None
+
+
+@pytest.fixture(scope="session")
+def shared_weights() -> Path:
+    """Real weights kept beside the repository; tests that want them skip without."""
+    path = ROOT.parent / "shared" / "data" / "weights"
+    if not path.is_dir():
+        pytest.skip(f"no weights in {path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def photo():
+    """The sample photo, (256, 256, 3) uint8 RGB."""
+    from PIL import Image
+
+    import numpy as np
+
+    with Image.open(ROOT / "docs" / "images" / "astronaut.png") as image:
+        return np.asarray(image.convert("RGB"))

@@ -1,0 +1,125 @@
+"""srkit: super-resolution as a toolkit.
+
+``srkit.upscale(img, model=…)`` upscales an array; ``srkit.load(…)`` makes an upscaler for many. Everything that has a
+name (networks, weights, engines, commands) comes from a plugin; see :mod:`srkit.hookspecs`.
+
+Names are looked up on first use, so that ``import srkit`` costs next to nothing and imports no torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .declarations import (
+        ArchitectureSpec,
+        CommandSpec,
+        Control,
+        ModelCard,
+        PackagedWeights,
+        Recognition,
+        Traits,
+        UpsamplerSpec,
+    )
+    from .errors import (
+        ContractError,
+        DigestMismatch,
+        DownloadError,
+        ImageError,
+        MismatchedWeights,
+        NonFiniteOutput,
+        NotStreamable,
+        Offline,
+        OutOfMemory,
+        PluginError,
+        SettingsError,
+        SrkitError,
+        UnknownName,
+        UnrecognisedWeights,
+        UnsafeWeights,
+        WeightsError,
+        WeightsNotFound,
+    )
+    from .hookspecs import Register, hookimpl
+    from .networks import LoadedNetwork, load_network
+    from .protocols import Architecture, Size, Stream, Upsampler
+    from .settings import Settings
+    from .upscaler import Upscaler, load, upscale
+
+    __version__: str
+else:
+    _HOMES = {
+        "declarations": (
+            "ArchitectureSpec", "CommandSpec", "Control", "ModelCard", "PackagedWeights", "Recognition", "Traits",
+            "UpsamplerSpec",
+        ),
+        "errors": (
+            "ContractError", "DigestMismatch", "DownloadError", "ImageError", "MismatchedWeights", "NonFiniteOutput",
+            "NotStreamable", "Offline", "OutOfMemory", "PluginError", "SettingsError", "SrkitError", "UnknownName",
+            "UnrecognisedWeights", "UnsafeWeights", "WeightsError", "WeightsNotFound",
+        ),
+        "hookspecs": ("Register", "hookimpl"),
+        "networks": ("LoadedNetwork", "load_network"),
+        "protocols": ("Architecture", "Size", "Stream", "Upsampler"),
+        "settings": ("Settings",),
+        "upscaler": ("Upscaler", "load", "upscale"),
+    }  # fmt: skip
+    _HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+    def __getattr__(name: str) -> Any:
+        if name == "__version__":
+            from importlib.metadata import version
+
+            value = version("srkit")
+        elif name in _HOME:
+            value = getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+        else:
+            raise AttributeError(f"module 'srkit' has no attribute {name!r}")
+        globals()[name] = value
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
+
+
+__all__ = [
+    "Architecture",
+    "ArchitectureSpec",
+    "CommandSpec",
+    "ContractError",
+    "Control",
+    "DigestMismatch",
+    "DownloadError",
+    "ImageError",
+    "LoadedNetwork",
+    "MismatchedWeights",
+    "ModelCard",
+    "NonFiniteOutput",
+    "NotStreamable",
+    "Offline",
+    "OutOfMemory",
+    "PackagedWeights",
+    "PluginError",
+    "Recognition",
+    "Register",
+    "Settings",
+    "SettingsError",
+    "Size",
+    "SrkitError",
+    "Stream",
+    "Traits",
+    "UnknownName",
+    "UnrecognisedWeights",
+    "UnsafeWeights",
+    "Upsampler",
+    "UpsamplerSpec",
+    "Upscaler",
+    "WeightsError",
+    "WeightsNotFound",
+    "__version__",
+    "hookimpl",
+    "load",
+    "load_network",
+    "upscale",
+]

@@ -1,0 +1,138 @@
+"""What a plugin declares: frozen records, cheap to make, free of torch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+
+
+def _name(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        raise ValueError(f"{attribute.name}={value!r} is not a name; use letters, digits, '.', '_' and '-'")
+
+
+def _target(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if not isinstance(value, str) or not _TARGET.fullmatch(value):
+        raise ValueError(
+            f"{attribute.name}={value!r} does not say where the object is; expected 'package.module:attribute'"
+        )
+
+
+_names = attrs.validators.deep_iterable(_name, attrs.validators.instance_of(tuple))
+_text = attrs.validators.instance_of(str)
+_digest = attrs.validators.optional(attrs.validators.matches_re("[0-9a-f]{64}"))
+
+
+@attrs.frozen(kw_only=True)
+class ArchitectureSpec:
+    """A network architecture.
+
+    ``target`` is ``"module:attribute"`` of an object that follows :class:`srkit.protocols.Architecture`; it is
+    imported on first use. ``default_model`` names the model that ``arch=NAME`` alone stands for.
+    """
+
+    name: str = attrs.field(validator=_name)
+    target: str = attrs.field(validator=_target)
+    summary: str = attrs.field(validator=_text)
+    aliases: tuple[str, ...] = attrs.field(default=(), validator=_names)
+    default_model: str | None = attrs.field(default=None, validator=attrs.validators.optional(_name))
+
+
+@attrs.frozen(kw_only=True)
+class UpsamplerSpec:
+    """A way of running networks over pictures.
+
+    ``target`` names an object that follows :class:`srkit.protocols.Upsampler`. Where the user names no engine, the
+    upsampler with the highest ``preference`` runs; the whole-image one has 0.
+    """
+
+    name: str = attrs.field(validator=_name)
+    target: str = attrs.field(validator=_target)
+    summary: str = attrs.field(validator=_text)
+    preference: int = attrs.field(default=0, validator=attrs.validators.instance_of(int))
+    aliases: tuple[str, ...] = attrs.field(default=(), validator=_names)
+
+
+@attrs.frozen(kw_only=True)
+class CommandSpec:
+    """A command of the ``srkit`` program; ``target`` names a :class:`click.Command`, imported when it is run."""
+
+    name: str = attrs.field(validator=_name)
+    target: str = attrs.field(validator=_target)
+    summary: str = attrs.field(validator=_text)
+    aliases: tuple[str, ...] = attrs.field(default=(), validator=_names)
+
+
+@attrs.frozen(kw_only=True)
+class PackagedWeights:
+    """A weight file inside an installed distribution, read in place without importing it.
+
+    ``path`` is relative to the distribution's site directory; ``note`` says how the file differs from the original.
+    """
+
+    distribution: str = attrs.field(validator=_name)
+    path: str = attrs.field(validator=_text)
+    note: str = attrs.field(default="", validator=_text)
+
+
+@attrs.frozen(kw_only=True)
+class Control:
+    """A knob of a model: the value v in [0, 1] mixes v of the model with 1 - v of ``partner``, weight by weight."""
+
+    partner: str = attrs.field(validator=_name)
+    summary: str = attrs.field(validator=_text)
+
+
+@attrs.frozen(kw_only=True)
+class ModelCard:
+    """Published weights: which network, what for, from whom, and where to get them.
+
+    ``url`` is the official address and ``sha256`` the digest of the file there; without a digest a fetch is refused
+    unless it is asked for explicitly. ``default`` marks the model used where nothing is named at all.
+    """
+
+    name: str = attrs.field(validator=_name)
+    architecture: str = attrs.field(validator=_name)
+    scale: int = attrs.field(validator=[attrs.validators.instance_of(int), attrs.validators.ge(1)])
+    licence: str = attrs.field(validator=_text)
+    summary: str = attrs.field(validator=_text)
+    tags: tuple[str, ...] = attrs.field(default=(), validator=_names)
+    url: str | None = attrs.field(default=None, validator=attrs.validators.optional(_text))
+    sha256: str | None = attrs.field(default=None, validator=_digest)
+    size: int | None = None
+    packaged: tuple[PackagedWeights, ...] = ()
+    controls: Mapping[str, Control] = attrs.field(factory=dict)
+    default: bool = False
+    aliases: tuple[str, ...] = attrs.field(default=(), validator=_names)
+
+
+@attrs.frozen(kw_only=True)
+class Traits:
+    """What the pipeline must know of a network before it runs.
+
+    ``scale``: output pixels per input pixel along each axis. ``multiple_of``: height and width of the input must be
+    multiples of it; the pipeline pads by reflection and crops.
+    """
+
+    scale: int = attrs.field(validator=attrs.validators.ge(1))
+    in_channels: int = attrs.field(default=3, validator=attrs.validators.ge(1))
+    out_channels: int = attrs.field(default=3, validator=attrs.validators.ge(1))
+    multiple_of: int = attrs.field(default=1, validator=attrs.validators.ge(1))
+
+
+@attrs.frozen
+class Recognition:
+    """A network recognised from the names and shapes of its tensors.
+
+    ``config``: keyword arguments for ``Architecture.build``. ``names``: the stored name of each tensor → its name in
+    the network's state dict.
+    """
+
+    config: Mapping[str, Any]
+    names: Mapping[str, str]

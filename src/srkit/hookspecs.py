@@ -1,0 +1,77 @@
+"""Every hook a plugin may implement.
+
+A plugin is a module named by an entry point of the group ``srkit``. Its hooks are called once, when srkit first looks
+for plugins; they register records (:mod:`srkit.declarations`) and should import nothing heavy.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+import pluggy
+
+if TYPE_CHECKING:
+    from .declarations import ArchitectureSpec, CommandSpec, ModelCard, UpsamplerSpec
+
+PROJECT = "srkit"
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+T_contra = TypeVar("T_contra", contravariant=True)
+
+
+class Register(Protocol[T_contra]):
+    """What a hook is given: call it once for each thing to register."""
+
+    def __call__(self, spec: T_contra, /) -> None:
+        """Register ``spec``; raises TypeError if it is a record of another kind."""
+
+
+@hookspec(historic=True)
+def srkit_register_architectures(register: Register[ArchitectureSpec]) -> None:
+    """Register network architectures.
+
+    Example::
+
+        @srkit.hookimpl
+        def srkit_register_architectures(register):
+            register(srkit.ArchitectureSpec(name="espcn", target="my_nets.espcn:architecture", summary="ESPCN"))
+    """
+
+
+@hookspec(historic=True)
+def srkit_register_models(register: Register[ModelCard]) -> None:
+    """Register published weights.
+
+    Example::
+
+        @srkit.hookimpl
+        def srkit_register_models(register):
+            register(srkit.ModelCard(name="espcn-x3", architecture="espcn", scale=3, licence="MIT", summary="Photos",
+                                     url="https://example.org/espcn-x3.safetensors", sha256="0" * 64))
+    """
+
+
+@hookspec(historic=True)
+def srkit_register_upsamplers(register: Register[UpsamplerSpec]) -> None:
+    """Register ways of running networks over pictures.
+
+    Example::
+
+        @srkit.hookimpl
+        def srkit_register_upsamplers(register):
+            register(srkit.UpsamplerSpec(name="onnx", target="my_engine:upsampler", summary="ONNX Runtime"))
+    """
+
+
+@hookspec(historic=True)
+def srkit_register_commands(register: Register[CommandSpec]) -> None:
+    """Register commands of the ``srkit`` program.
+
+    Example::
+
+        @srkit.hookimpl
+        def srkit_register_commands(register):
+            register(srkit.CommandSpec(name="compare", target="my_tool.cli:compare", summary="Compare two pictures."))
+    """

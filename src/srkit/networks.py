@@ -1,0 +1,170 @@
+"""From names to a network with its weights in it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+from torch import Tensor, nn
+
+from . import plugins
+from .declarations import ArchitectureSpec, ModelCard, Recognition, Traits
+from .errors import MismatchedWeights, PluginError, SettingsError, UnrecognisedWeights
+from .protocols import Architecture
+from .registry import Entry
+from .weights.locate import locate
+from .weights.mix import check_shares, mix
+from .weights.read import read
+
+Source = str | os.PathLike[str]
+
+
+@attrs.frozen
+class LoadedNetwork:
+    """A network ready to run, and how it came about.
+
+    ``sources``: where each weight file came from → its share.
+    """
+
+    network: nn.Module = attrs.field(repr=False)
+    architecture: str
+    config: Mapping[str, Any]
+    traits: Traits
+    name: str
+    sources: Mapping[str, float]
+
+
+@attrs.frozen
+class _Part:
+    """One weight file, under the names its network uses."""
+
+    name: str
+    origin: str
+    entry: Entry[ArchitectureSpec]
+    config: Mapping[str, Any]
+    tensors: dict[str, Tensor] = attrs.field(repr=False)
+
+
+def load_network(
+    *,
+    model: str | None = None,
+    arch: str | None = None,
+    weights: Source | Mapping[Source, float] | None = None,
+    denoise: float | None = None,
+) -> LoadedNetwork:
+    """The network that these arguments of ``srkit.load`` mean; see there."""
+    shares = _shares(model, arch, weights, denoise)
+    parts = [(_read(source, arch), share) for source, share in shares.items()]
+    first = parts[0][0]
+    for part, _ in parts[1:]:
+        if (part.entry.spec.name, part.config) != (first.entry.spec.name, first.config):
+            raise MismatchedWeights(
+                f"{first.name} and {part.name} are different networks and cannot be mixed: {_describe(first)} against "
+                f"{_describe(part)}"
+            )
+    tensors = first.tensors
+    if len(parts) > 1:
+        tensors = mix([(part.name, part.tensors, share) for part, share in parts])
+    architecture: Architecture = first.entry.load(Architecture)
+    network = architecture.build(**first.config)
+    network.load_state_dict(tensors)
+    return LoadedNetwork(
+        network.eval().requires_grad_(False),
+        first.entry.spec.name,
+        first.config,
+        architecture.traits(**first.config),
+        " + ".join(part.name if len(parts) == 1 else f"{share:g} × {part.name}" for part, share in parts),
+        {part.origin: share for part, share in parts},
+    )
+
+
+def _shares(
+    model: str | None, arch: str | None, files: Source | Mapping[Source, float] | None, denoise: float | None
+) -> dict[Source, float]:
+    """Which weights make the network, with what share."""
+    if files is not None:
+        if model is not None:
+            raise SettingsError(f"model={model!r} and weights={files!r} both say which weights; give one of them")
+        if denoise is not None:
+            raise SettingsError("denoise belongs to models of the catalogue; mix files with weights={FILE: share, …}")
+        shares = dict(files) if isinstance(files, Mapping) else {files: 1.0}
+        check_shares({os.fspath(name): share for name, share in shares.items()})
+        return shares
+    card = _card(model, arch)
+    if denoise is None:
+        return {card.name: 1.0}
+    control = card.controls.get("denoise")
+    if control is None:
+        able = [entry.spec.name for entry in plugins.current().models if "denoise" in entry.spec.controls]
+        raise SettingsError(f"model {card.name!r} has no denoise control; models that have one: {', '.join(able) or 'none'}")
+    if not 0 <= denoise <= 1:
+        raise SettingsError(f"denoise={denoise} is outside [0, 1]; 1 removes most noise, 0 least")
+    shares = {card.name: denoise, control.partner: 1 - denoise}
+    return {name: share for name, share in shares.items() if share}
+
+
+def _card(model: str | None, arch: str | None) -> ModelCard:
+    found = plugins.current()
+    if model is not None:
+        card = found.models.find(model).spec
+        if arch is not None and found.architectures.find(arch).spec.name != found.architectures.find(card.architecture).spec.name:
+            raise SettingsError(f"model {card.name!r} is of architecture {card.architecture!r}, not {arch!r}; leave arch out")
+        return card
+    if arch is not None:
+        spec = found.architectures.find(arch).spec
+        if spec.default_model is None:
+            raise SettingsError(f"architecture {spec.name!r} has no default model; say which weights with weights=FILE")
+        return found.models.find(spec.default_model).spec
+    defaults = [entry.spec for entry in found.models if entry.spec.default]
+    if len(defaults) != 1:
+        names = [card.name for card in defaults] or found.models.names()
+        raise SettingsError(f"say which network: model=NAME, arch=NAME or weights=FILE; models: {', '.join(names) or 'none installed'}")
+    return defaults[0]
+
+
+def _read(source: Source, arch: str | None) -> _Part:
+    located = locate(source)
+    tensors = read(located.path)
+    shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    entry, recognition = recognise(shapes, located.path.name)
+    if arch is not None:
+        wanted = plugins.current().architectures.find(arch)
+        if wanted.spec.name != entry.spec.name:
+            raise MismatchedWeights(
+                f"{located.path} holds weights of {entry.spec.name!r}, not of {wanted.spec.name!r}; leave arch out, or name "
+                f"another file",
+                located.path,
+            )
+    name = os.fspath(source) if isinstance(source, str) and source in plugins.current().models else located.path.stem
+    named = {recognition.names[stored]: tensor for stored, tensor in tensors.items() if stored in recognition.names}
+    return _Part(name, located.origin, entry, recognition.config, named)
+
+
+def recognise(shapes: Mapping[str, tuple[int, ...]], name: str) -> tuple[Entry[ArchitectureSpec], Recognition]:
+    """The architecture that claims tensors of these names and shapes, with its Recognition.
+
+    Raises UnrecognisedWeights naming a few tensors of the file ``name`` if none does, and its cause is the error of a
+    plugin that could not be asked.
+    """
+    broken: PluginError | None = None
+    found = plugins.current().architectures
+    for entry in found:
+        try:
+            architecture = entry.load(Architecture)
+        except PluginError as error:
+            broken = error
+            continue
+        recognition = architecture.recognise(shapes)
+        if recognition is not None:
+            return entry, recognition
+    few = ", ".join(f"{key} {shape}" for key, shape in list(shapes.items())[:4])
+    raise UnrecognisedWeights(
+        f"no installed architecture recognises the {len(shapes)} tensors of {name} ({few}, …); asked: "
+        f"{', '.join(found.names()) or 'none, for no plugin registers one: pip install srkit-archs-realesrgan'}"
+    ) from broken
+
+
+def _describe(part: _Part) -> str:
+    return f"{part.entry.spec.name}({', '.join(f'{k}={v}' for k, v in part.config.items())})"

@@ -1,0 +1,60 @@
+"""What a plugin implements. No base class is needed: any object with these members will do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from .declarations import Recognition, Traits
+    from .settings import Settings
+
+Size: TypeAlias = tuple[int, int]
+"""(height, width) in pixels."""
+
+Stream: TypeAlias = "Callable[[Iterator[Tensor], Size], Iterator[Tensor]]"
+"""A network over the rows of a picture.
+
+Called with strips, (B, C_in, h, W) float32 of any heights h ≥ 1 that add up to the picture's height, top to bottom, and
+the picture's (height, width). Gives strips (B, C_out, h', scale·W) of a float dtype, whose heights add up to
+scale·height. Values are as the network gives them, not clamped. May be called again, and from several threads.
+"""
+
+
+@runtime_checkable
+class Architecture(Protocol):
+    """A family of networks."""
+
+    name: str
+
+    def build(self, **config: Any) -> nn.Module:
+        """A network with random weights; its state-dict names are the published ones.
+
+        Every argument has a default. Raises ValueError for a configuration that cannot be built.
+        """
+
+    def recognise(self, shapes: Mapping[str, tuple[int, ...]]) -> Recognition | None:
+        """The configuration and the naming of a state dict with these tensor names and shapes; None if it is another's.
+
+        ``shapes`` is in stored order. Tensors of an ncnn file are called ``ncnn.INDEX.OPERATOR.weight`` and so on
+        (:mod:`srkit.weights.ncnn`).
+        """
+
+    def traits(self, **config: Any) -> Traits:
+        """Scale, channels and alignment of ``build(**config)``."""
+
+
+@runtime_checkable
+class Upsampler(Protocol):
+    """A way of running a network over a picture."""
+
+    name: str
+
+    def prepare(self, network: nn.Module, settings: Settings) -> Stream:
+        """Plan, pack and move once what every picture then shares.
+
+        ``network`` is in evaluation mode, without gradients. Raises NotStreamable, naming the operator, for a network it
+        cannot run, and SettingsError for a setting it cannot honour.
+        """

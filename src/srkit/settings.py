@@ -1,0 +1,77 @@
+"""Where and how a network runs: device, precision, memory."""
+
+from __future__ import annotations
+
+import re
+
+import attrs
+import torch
+
+from .declarations import Traits
+from .errors import SettingsError
+
+PRECISIONS = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+_UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """What an upsampler is told.
+
+    ``memory``: bytes it may use on the device; None leaves it to the upsampler. ``rows``: input rows a step; likewise.
+    """
+
+    device: torch.device
+    dtype: torch.dtype
+    traits: Traits
+    memory: int | None = None
+    rows: int | None = None
+
+
+def parse_device(device: str | torch.device | None) -> torch.device:
+    """``"cuda:1"`` → torch.device; None picks CUDA, then MPS, then the CPU.
+
+    Raises SettingsError if there is no such device here.
+    """
+    if device is None:
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        parsed = torch.device(device)
+        torch.empty(1, device=parsed)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        here = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
+        if torch.backends.mps.is_available():
+            here.append("mps")
+        raise SettingsError(
+            f"device={str(device)!r} cannot be used with torch {torch.__version__} here; available: {', '.join(here)}"
+        ) from error
+    return parsed
+
+
+def parse_precision(precision: str, device: torch.device) -> torch.dtype:
+    """``"float16"`` → torch.float16; raises SettingsError for other names or where ``device`` cannot convolve in it."""
+    dtype = PRECISIONS.get(precision)
+    if dtype is None:
+        raise SettingsError(f"precision={precision!r} is unknown; choose from {', '.join(PRECISIONS)}")
+    if dtype is not torch.float32:
+        image = torch.zeros(1, 1, 3, 3, dtype=dtype, device=device)
+        try:
+            torch.nn.functional.conv2d(image, image)
+        except RuntimeError as error:
+            raise SettingsError(
+                f"precision={precision!r} is not supported on {device}; use precision='float32'"
+            ) from error
+    return dtype
+
+
+def parse_memory(memory: int | str | None) -> int | None:
+    """``"4GiB"``, ``"500 MB"`` or a number of bytes → bytes."""
+    if memory is None:
+        return None
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", str(memory).casefold())
+    unit = _UNITS.get(match[2]) if match else None
+    if match is None or unit is None or (value := int(float(match[1]) * unit)) < 1:
+        raise SettingsError(f"memory={memory!r} is not an amount of memory; write '4GiB', '500MB' or a number of bytes")
+    return value

@@ -1,0 +1,95 @@
+"""Weight files → tensors by name. Nothing in a file is ever executed."""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from ..errors import UnsafeWeights, WeightsError, WeightsNotFound
+from . import ncnn
+
+# Where checkpoints keep the network, best first: the averaged weights are what upstream publishes.
+_NESTS = ("params_ema", "params", "state_dict", "model_state_dict", "model")
+
+
+def read(path: Path) -> dict[str, Tensor]:
+    """The tensors of a ``.safetensors``, ``.pth`` or ncnn ``.param`` / ``.bin`` file, float32, in stored order.
+
+    The kind is told by the content, not by the name (ncnn's two files by name). Raises WeightsNotFound, UnsafeWeights for
+    a pickle that asks for more than tensors, and WeightsError for anything else that is not a weight file.
+    """
+    if path.is_dir():
+        raise WeightsError(f"{path} is a directory; name the weight file in it", path)
+    if not path.exists():
+        near = sorted(p.name for p in path.parent.glob("*") if p.suffix in {".safetensors", ".pth", ".param"})
+        there = f"; weight files in {path.parent}: {', '.join(near)}" if near else ""
+        raise WeightsNotFound(f"there is no weight file {path}{there}")
+    try:
+        with path.open("rb") as file:
+            head = file.read(16)
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read: {error.strerror}; check its permissions", path) from error
+    if path.suffix in {".param", ".bin"} and not _is_torch(head):
+        return {name: torch.from_numpy(array) for name, array in ncnn.read(path).items()}
+    if _is_torch(head):
+        return _tensors(_read_torch(path), path)
+    if head[8:9] == b"{":
+        return _tensors(_read_safetensors(path), path)
+    raise WeightsError(
+        f"{path} is not a weight file: it starts with {head[:8]!r}, like neither safetensors, a PyTorch checkpoint nor "
+        f"ncnn; fetch it again if it should be one of them",
+        path,
+    )
+
+
+def _is_torch(head: bytes) -> bool:
+    # A zip archive, or the pickle of torch before 1.6.
+    return head.startswith((b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"))
+
+
+def _read_safetensors(path: Path) -> Mapping[str, Any]:
+    try:
+        return load_file(path)
+    except (safetensors.SafetensorError, OSError, ValueError, KeyError) as error:
+        raise WeightsError(f"{path} is a damaged safetensors file ({error}); fetch it again", path) from error
+
+
+def _read_torch(path: Path) -> Any:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        if "GLOBAL" in str(error) or "Unsupported class" in str(error) or "Unsupported global" in str(error):
+            raise UnsafeWeights(
+                f"{path} is a pickle that asks for more than tensors, so it was not loaded and nothing in it was run. "
+                f"If you trust its source, load it in PyTorch yourself and save the state dict as safetensors",
+                path,
+            ) from error
+        raise WeightsError(f"{path} is a damaged PyTorch checkpoint; fetch it again", path) from error
+    except (RuntimeError, EOFError, ValueError, KeyError, IndexError, TypeError, AttributeError, OSError, zipfile.BadZipFile) as error:
+        raise WeightsError(
+            f"{path} is a damaged PyTorch checkpoint ({type(error).__name__}); fetch it again", path
+        ) from error
+
+
+def _tensors(loaded: Any, path: Path) -> dict[str, Tensor]:
+    """The state dict inside a checkpoint, as float32."""
+    for nest in _NESTS:
+        if isinstance(loaded, Mapping) and isinstance(loaded.get(nest), Mapping):
+            loaded = loaded[nest]
+    if not isinstance(loaded, Mapping):
+        raise WeightsError(f"{path} holds a {type(loaded).__name__}, not a state dict; save network.state_dict()", path)
+    tensors = {str(name): value for name, value in loaded.items() if isinstance(value, Tensor)}
+    if not tensors:
+        raise WeightsError(f"{path} holds no tensors; its entries are {', '.join(map(str, loaded)) or 'none'}", path)
+    # DistributedDataParallel prefixes every name.
+    if all(name.startswith("module.") for name in tensors):
+        tensors = {name.removeprefix("module."): value for name, value in tensors.items()}
+    return {name: value.float() if value.is_floating_point() else value for name, value in tensors.items()}

@@ -1,0 +1,36 @@
+"""Hypothesis strategies shared by all tests: pictures, strips, sizes."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import strategies as st
+
+INTEGERS = ("uint8", "uint16")
+DTYPES = (*INTEGERS, "float32", "float16", "float64", "bool", ">u2", ">f4")
+
+scales = st.one_of(st.integers(1, 6), st.floats(0.1, 6, allow_nan=False))
+sides = st.integers(1, 24)
+
+
+@st.composite
+def pictures(draw, dtypes=DTYPES, channels=(None, 1, 2, 3, 4), max_side=24):
+    """A picture of any layout: (H, W) for channels None, else (H, W, C); noise with flat parts, black and white."""
+    height, width = draw(st.integers(1, max_side)), draw(st.integers(1, max_side))
+    layout = draw(st.sampled_from(channels))
+    dtype = np.dtype(draw(st.sampled_from(dtypes)))
+    shape = (height, width) if layout is None else (height, width, layout)
+    values = np.random.default_rng(draw(st.integers(0, 2**32 - 1))).random(shape)
+    # Pure black and white, and alpha fully empty or opaque, are where mistakes show.
+    values = np.clip(values * draw(st.sampled_from((1.0, 1.6, 3.0))) - draw(st.sampled_from((0.0, 0.3, 1.0))), 0, 1)
+    if dtype.kind == "u":
+        return np.round(values * np.iinfo(dtype).max).astype(dtype)
+    return values.astype(dtype) if dtype.kind == "f" else values > 0.5
+
+
+@st.composite
+def cuts(draw, height):
+    """Heights of strips that add up to ``height``."""
+    heights = []
+    while sum(heights) < height:
+        heights.append(draw(st.integers(1, height - sum(heights))))
+    return heights
