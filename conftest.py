@@ -41,9 +41,8 @@ def shared_weights() -> Path:
 @pytest.fixture(scope="session")
 def photo():
     """The sample photo, (256, 256, 3) uint8 RGB."""
-    from PIL import Image
-
     import numpy as np
+    from PIL import Image
 
     with Image.open(ROOT / "docs" / "images" / "astronaut.png") as image:
         return np.asarray(image.convert("RGB"))

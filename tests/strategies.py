@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
+
 import numpy as np
 from hypothesis import strategies as st
 
@@ -34,3 +37,41 @@ def cuts(draw, height):
     while sum(heights) < height:
         heights.append(draw(st.integers(1, height - sum(heights))))
     return heights
+
+
+@st.composite
+def cut(draw, picture, axis=0):
+    """The picture as strips of any heights along ``axis``, a list of views."""
+    height = picture.shape[axis]
+    edges = np.cumsum([0, *draw(cuts(height))])
+    rest = (slice(None),) * (axis % picture.ndim)
+    return [picture[(*rest, slice(a, b))] for a, b in itertools.pairwise(edges)]
+
+
+@functools.cache
+def nearest(scale=1, channels=3, **options):
+    """An Upscaler whose network repeats each pixel ``scale`` times, so that all else is the pipeline's doing."""
+    import torch
+
+    import srkit
+
+    network = torch.nn.Upsample(scale_factor=scale, mode="nearest")
+    traits = srkit.Traits(scale=scale, in_channels=channels, out_channels=channels)
+    return srkit.Upscaler.from_network(network, traits, **{"engine": "whole", "device": "cpu", **options})
+
+
+@functools.cache
+def compact(scale=2, channels=3, gain=1, **options):
+    """An Upscaler with a small random SRVGGNetCompact, the same each time; ``gain`` multiplies what it adds."""
+    import torch
+
+    import srkit
+    from srkit_archs_realesrgan.srvgg import SRVGGNetCompact
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = SRVGGNetCompact(channels, channels, num_feat=8, num_conv=2, upscale=scale)
+    with torch.no_grad():
+        network.body[-1].weight.mul_(gain)
+    traits = srkit.Traits(scale=scale, in_channels=channels, out_channels=channels)
+    return srkit.Upscaler.from_network(network, traits, **{"engine": "whole", "device": "cpu", **options})

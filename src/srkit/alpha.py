@@ -23,9 +23,7 @@ def premultiply(planes: Tensor) -> Tensor:
     return torch.cat((planes[:-1] * planes[-1:], planes[-1:]))
 
 
-def bound_and_divide(
-    planes: Iterable[Tensor], alpha: Iterable[Tensor], size: Size, new_size: Size
-) -> Iterator[Tensor]:
+def bound_and_divide(planes: Iterable[Tensor], alpha: Iterable[Tensor], size: Size, new_size: Size) -> Iterator[Tensor]:
     """Premultiplied planes (C, h, W) of the result → straight ones, alpha held to the input's local range.
 
     ``alpha``: strips (1, h, W) of the input's alpha, a picture of ``size``; the planes are of ``new_size``.

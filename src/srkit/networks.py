@@ -98,7 +98,9 @@ def _shares(
     control = card.controls.get("denoise")
     if control is None:
         able = [entry.spec.name for entry in plugins.current().models if "denoise" in entry.spec.controls]
-        raise SettingsError(f"model {card.name!r} has no denoise control; models that have one: {', '.join(able) or 'none'}")
+        raise SettingsError(
+            f"model {card.name!r} has no denoise control; models that have one: {', '.join(able) or 'none'}"
+        )
     if not 0 <= denoise <= 1:
         raise SettingsError(f"denoise={denoise} is outside [0, 1]; 1 removes most noise, 0 least")
     shares = {card.name: denoise, control.partner: 1 - denoise}
@@ -109,8 +111,13 @@ def _card(model: str | None, arch: str | None) -> ModelCard:
     found = plugins.current()
     if model is not None:
         card = found.models.find(model).spec
-        if arch is not None and found.architectures.find(arch).spec.name != found.architectures.find(card.architecture).spec.name:
-            raise SettingsError(f"model {card.name!r} is of architecture {card.architecture!r}, not {arch!r}; leave arch out")
+        if (
+            arch is not None
+            and found.architectures.find(arch).spec.name != found.architectures.find(card.architecture).spec.name
+        ):
+            raise SettingsError(
+                f"model {card.name!r} is of architecture {card.architecture!r}, not {arch!r}; leave arch out"
+            )
         return card
     if arch is not None:
         spec = found.architectures.find(arch).spec
@@ -120,7 +127,9 @@ def _card(model: str | None, arch: str | None) -> ModelCard:
     defaults = [entry.spec for entry in found.models if entry.spec.default]
     if len(defaults) != 1:
         names = [card.name for card in defaults] or found.models.names()
-        raise SettingsError(f"say which network: model=NAME, arch=NAME or weights=FILE; models: {', '.join(names) or 'none installed'}")
+        raise SettingsError(
+            f"say which network: model=NAME, arch=NAME or weights=FILE; models: {', '.join(names) or 'none installed'}"
+        )
     return defaults[0]
 
 

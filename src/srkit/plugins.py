@@ -95,9 +95,7 @@ class Plugins:
         self._load(core, lambda: builtins)
         for entry_point, distribution in _discover():
             if only is None or only & {entry_point.name, distribution.name}:
-                report = PluginReport(
-                    distribution.name, distribution.version, entry_point.name, entry_point.value
-                )
+                report = PluginReport(distribution.name, distribution.version, entry_point.name, entry_point.value)
                 self._load(report, entry_point.load)
 
     def _load(self, report: PluginReport, load: Any) -> None:
@@ -107,7 +105,7 @@ class Plugins:
             plugin = load()
             # SystemExit too: a plugin that exits while it is imported must not end the program.
             self._manager.register(plugin, name)
-        except (Exception, SystemExit) as error:
+        except (Exception, SystemExit) as error:  # noqa: BLE001 -- whatever it is, it is this plugin's alone
             self._fail(report, name, f"{type(error).__name__}: {error}", error)
             return
         strange = self._misspelt_hooks(plugin)
@@ -127,14 +125,13 @@ class Plugins:
             registry.broken.append(report)
 
     def _registrar(self, kind: type) -> hookspecs.Register[Any]:
-        registry = self._kinds[kind]
+        registry, hook = self._kinds[kind], HOOKS[kind]
 
         def register(spec: Any, /) -> None:
             report = self.reports[-1]
-            if not isinstance(spec, kind):
-                raise TypeError(
-                    f"{HOOKS[kind]} registered {spec!r}; expected a srkit.{kind.__name__}"
-                )
+            fits = isinstance(spec, kind)
+            if not fits:
+                raise TypeError(f"{hook} registered {spec!r}; expected a srkit.{kind.__name__}")
             try:
                 registry.add(spec, report)
             except ValueError as clash:
@@ -160,7 +157,7 @@ class Plugins:
 
 def _discover() -> list[tuple[metadata.EntryPoint, metadata.Distribution]]:
     """Entry points of the group with their distributions, sorted, so that who comes first is no accident."""
-    found = {}
+    found: dict[tuple[str, str], tuple[metadata.EntryPoint, metadata.Distribution]] = {}
     for distribution in metadata.distributions():
         for entry_point in distribution.entry_points:
             if entry_point.group == GROUP:
@@ -200,7 +197,7 @@ def current() -> Plugins:
     ``SRKIT_PLUGINS=a,b`` limits them to those entry points or distributions; ``SRKIT_TRACE_PLUGINS=1`` prints each
     hook call to standard error.
     """
-    global _current  # noqa: PLW0603
+    global _current
     with _lock:
         if _current is None:
             names = os.environ.get("SRKIT_PLUGINS")
@@ -211,8 +208,7 @@ def current() -> Plugins:
 
 def reload() -> Plugins:
     """Forget the loaded plugins and look again; for programs that install plugins while they run, and for tests."""
-    global _current  # noqa: PLW0603
+    global _current
     with _lock:
         _current = None
         return current()
-

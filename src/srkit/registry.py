@@ -18,9 +18,12 @@ class Named(Protocol):
     """Anything that can be registered."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What it is called."""
+
     @property
-    def aliases(self) -> tuple[str, ...]: ...
+    def aliases(self) -> tuple[str, ...]:
+        """What else it answers to."""
 
 
 S = TypeVar("S", bound=Named)

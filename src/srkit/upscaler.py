@@ -374,10 +374,7 @@ def _stamp(source: Source) -> tuple[int, int] | None:
 
 def _choose_engine(name: str | None) -> Upsampler:
     registry = plugins.current().upsamplers
-    if name is not None:
-        entry = registry.find(name)
-    else:
-        entry = max(registry, key=lambda candidate: candidate.spec.preference)
+    entry = registry.find(name) if name else max(registry, key=lambda candidate: candidate.spec.preference)
     upsampler: Upsampler = entry.load(Upsampler)
     return upsampler
 

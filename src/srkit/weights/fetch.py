@@ -83,9 +83,17 @@ def _download(url: str, part: Path, timeout: float) -> None:
                     part.unlink()  # longer than the file is: not its beginning
                     continue
                 if error.code < http.HTTPStatus.INTERNAL_SERVER_ERROR:
-                    raise DownloadError(f"{url} cannot be fetched: the server says {error.code} {error.reason}", url) from error
+                    raise DownloadError(
+                        f"{url} cannot be fetched: the server says {error.code} {error.reason}", url
+                    ) from error
                 reason = f"the server says {error.code} {error.reason}"
-        except (_Incomplete, http.client.HTTPException, urllib.error.URLError, ConnectionError, TimeoutError) as error:
+        except (
+            _Incomplete,
+            http.client.HTTPException,
+            urllib.error.URLError,
+            ConnectionError,
+            TimeoutError,
+        ) as error:
             reason = str(getattr(error, "reason", error)) or type(error).__name__
         except OSError as error:
             if error.errno in {errno.ENOSPC, errno.EDQUOT}:
@@ -98,7 +106,8 @@ def _download(url: str, part: Path, timeout: float) -> None:
         fruitless = 0 if after > before else fruitless + 1
         if fruitless == ATTEMPTS:
             raise DownloadError(
-                f"{url} cannot be fetched: {reason}. {after} bytes are kept in {part}; run the same again to resume", url
+                f"{url} cannot be fetched: {reason}. {after} bytes are kept in {part}; run the same again to resume",
+                url,
             )
 
 

@@ -23,7 +23,19 @@ from ..errors import WeightsError, WeightsNotFound
 _MAGIC = "7767517"
 _FLOAT32, _FLOAT16 = 0, 0x01306B47
 # Layers without weights that the networks srkit knows are wired with.
-_WIRING = {"Input", "Split", "Concat", "Eltwise", "BinaryOp", "PixelShuffle", "Reorg", "Interp", "Noop", "Crop", "Padding"}
+_WIRING = {
+    "Input",
+    "Split",
+    "Concat",
+    "Eltwise",
+    "BinaryOp",
+    "PixelShuffle",
+    "Reorg",
+    "Interp",
+    "Noop",
+    "Crop",
+    "Padding",
+}
 
 
 @attrs.frozen
@@ -78,7 +90,9 @@ def _parse(param: Path) -> list[_Layer]:
     try:
         lines = param.read_text("ascii").split("\n")
     except UnicodeDecodeError as error:
-        raise WeightsError(f"{param} is not text; convert binary ncnn parameters with ncnn2mem's source file", param) from error
+        raise WeightsError(
+            f"{param} is not text; convert binary ncnn parameters with ncnn2mem's source file", param
+        ) from error
     if lines[0].strip() != _MAGIC:
         raise WeightsError(f"{param} does not start with {_MAGIC}, so it is not an ncnn model", param)
     try:
@@ -111,7 +125,9 @@ def _activation(layer: _Layer, layers: list[_Layer], param: Path) -> str:
             return ""
         slope = float(follower.params.get(0, "0"))
     elif kind != 1:
-        raise WeightsError(f"{param}: layer {layer.name} has activation type {kind}, which no network of srkit has", param)
+        raise WeightsError(
+            f"{param}: layer {layer.name} has activation type {kind}, which no network of srkit has", param
+        )
     return f"+leakyrelu{slope:g}" if slope else "+relu"
 
 
@@ -120,7 +136,10 @@ def _convolution(layer: _Layer, data: _Data, param: Path) -> Iterator[tuple[str,
     height = layer.integer(11, width)
     size = layer.integer(6)
     if min(out, width, height, size) < 1 or size % (out * width * height):
-        raise WeightsError(f"{param}: layer {layer.name} has {size} weights, which do not fit {out}×…×{height}×{width}", param)
+        raise WeightsError(
+            f"{param}: layer {layer.name} has {size} weights, which do not fit {out}×…×{height}×{width}",
+            param,
+        )
     yield "weight", data.tagged(size).reshape(out, -1, height, width)
     if layer.integer(5):
         yield "bias", data.plain(out)

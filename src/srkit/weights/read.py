@@ -73,7 +73,17 @@ def _read_torch(path: Path) -> Any:
                 path,
             ) from error
         raise WeightsError(f"{path} is a damaged PyTorch checkpoint; fetch it again", path) from error
-    except (RuntimeError, EOFError, ValueError, KeyError, IndexError, TypeError, AttributeError, OSError, zipfile.BadZipFile) as error:
+    except (
+        RuntimeError,
+        EOFError,
+        ValueError,
+        KeyError,
+        IndexError,
+        TypeError,
+        AttributeError,
+        OSError,
+        zipfile.BadZipFile,
+    ) as error:
         raise WeightsError(
             f"{path} is a damaged PyTorch checkpoint ({type(error).__name__}); fetch it again", path
         ) from error

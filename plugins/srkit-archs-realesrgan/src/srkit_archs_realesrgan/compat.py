@@ -11,9 +11,10 @@ import os
 from collections.abc import Sequence
 
 import numpy as np
-import srkit
 import torch
 from torch import nn
+
+import srkit
 
 _UNSHUFFLE = {2: 2, 1: 4}
 
@@ -33,8 +34,8 @@ class RealESRGANer:
         model_path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
         dni_weight: Sequence[float] | None = None,
         model: nn.Module | None = None,
-        tile: int = 0,
-        tile_pad: int = 10,
+        tile: int = 0,  # noqa: ARG002 -- taken from old programs, and of no effect
+        tile_pad: int = 10,  # noqa: ARG002
         pre_pad: int = 10,
         half: bool = False,
         device: str | torch.device | None = None,

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from srkit import Recognition
 from torch import nn
+
+from srkit import Recognition
 
 Shapes = Mapping[str, tuple[int, ...]]
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import srkit
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+import srkit
 
 from .match import Shapes, match
 
@@ -25,9 +26,12 @@ class ResidualDenseBlock(nn.Module):
 
     def __init__(self, num_feat: int = 64, num_grow_ch: int = 32) -> None:
         super().__init__()
-        for i in range(5):
-            out = num_grow_ch if i < 4 else num_feat
-            self.add_module(f"conv{i + 1}", nn.Conv2d(num_feat + i * num_grow_ch, out, 3, 1, 1))
+        f, g = num_feat, num_grow_ch
+        self.conv1 = nn.Conv2d(f, g, 3, 1, 1)
+        self.conv2 = nn.Conv2d(f + g, g, 3, 1, 1)
+        self.conv3 = nn.Conv2d(f + 2 * g, g, 3, 1, 1)
+        self.conv4 = nn.Conv2d(f + 3 * g, g, 3, 1, 1)
+        self.conv5 = nn.Conv2d(f + 4 * g, f, 3, 1, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """The dense features, scaled, on top of the input."""
@@ -104,9 +108,7 @@ class RRDBArchitecture:
 
     def traits(self, *, num_in_ch: int = 3, num_out_ch: int = 3, scale: int = 4, **_: Any) -> srkit.Traits:
         """Scales 2 and 1 want multiples of 2 and 4."""
-        return srkit.Traits(
-            scale=scale, in_channels=num_in_ch, out_channels=num_out_ch, multiple_of=_UNSHUFFLE[scale]
-        )
+        return srkit.Traits(scale=scale, in_channels=num_in_ch, out_channels=num_out_ch, multiple_of=_UNSHUFFLE[scale])
 
     def recognise(self, shapes: Shapes) -> srkit.Recognition | None:
         """From the names of Real-ESRGAN, of ESRGAN's two releases before it, or an ncnn file.

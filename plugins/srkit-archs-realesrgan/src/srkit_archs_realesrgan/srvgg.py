@@ -9,9 +9,10 @@ import math
 import re
 from typing import Any
 
-import srkit
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+import srkit
 
 from .match import Shapes, match
 
@@ -56,8 +57,8 @@ class SRVGGNetCompact(nn.Module):
         out = x
         for layer in self.body:
             out = layer(out)
-        out: Tensor = self.upsampler(out)
-        return out + F.interpolate(x, scale_factor=self.upscale, mode="nearest")
+        residual: Tensor = self.upsampler(out)
+        return residual + F.interpolate(x, scale_factor=self.upscale, mode="nearest")
 
 
 class SRVGG:

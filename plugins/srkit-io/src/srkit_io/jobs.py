@@ -1,0 +1,139 @@
+"""Many files: which goes where, and running them one after another, whatever happens to one of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+import attrs
+
+import srkit
+
+from .files import FORMATS, ImageFileError, check_can_hold, read, write
+
+
+@attrs.frozen
+class Job:
+    """One picture: from where to where; ``problem`` says why it cannot be done, if that is known beforehand."""
+
+    source: Path
+    target: Path
+    problem: srkit.SrkitError | None = None
+
+
+@attrs.frozen
+class Outcome:
+    """What became of a job: ``"done"``, ``"skipped"`` or ``"failed"``, and why.
+
+    ``size`` and ``new_size`` are (height, width), of a picture that was done.
+    """
+
+    job: Job
+    status: str
+    size: srkit.Size | None = None
+    new_size: srkit.Size | None = None
+    error: srkit.SrkitError | None = None
+
+
+def plan(
+    inputs: Sequence[str | os.PathLike[str]],
+    output: str | os.PathLike[str] | None = None,
+    *,
+    recursive: bool = False,
+    suffix: str = "",
+    format: str | None = None,  # noqa: A002 -- the name the option has everywhere
+) -> list[Job]:
+    """Where the result of each input goes.
+
+    ``inputs``: files and folders; of a folder its pictures, with ``recursive`` those of its sub-folders too, which the
+    output repeats. ``output``: a folder, or for a single file a file; None puts each result beside its input. The name is
+    the input's with ``suffix`` added, the format the input's or ``format``. Raises SettingsError if ``output`` is a file
+    for many inputs; what is wrong with one picture is in its job.
+    """
+    extension = None if format is None else "." + format.lower().removeprefix(".")
+    if extension is not None and extension not in FORMATS:
+        known = ", ".join(known.removeprefix(".") for known in FORMATS)
+        raise srkit.SettingsError(f"format={format!r} is not one srkit writes; choose from {known}")
+    into = None if output is None else Path(output)
+    # A file is meant if it is called like one, unless a folder of that name is there.
+    to_file = into is not None and into.suffix.lower() in FORMATS and not into.is_dir()
+    if to_file and (len(inputs) != 1 or Path(inputs[0]).is_dir()):
+        raise srkit.SettingsError(f"output {str(into)!r} is a file, but there is more than one picture; name a folder")
+
+    jobs: list[Job] = []
+    taken: dict[Path, Path] = {}
+    for source, relative in _found(inputs, recursive):
+        if to_file and into is not None:
+            target = into
+        else:
+            kept = source.suffix if source.suffix.lower() in FORMATS else ".png"
+            name = f"{source.stem}{suffix}{extension or kept}"
+            target = (source.parent if into is None else into / relative.parent) / name
+        problem = _problem(source, target, taken)
+        taken.setdefault(target.absolute(), source)
+        jobs.append(Job(source, target, problem))
+    return jobs
+
+
+def _found(inputs: Iterable[str | os.PathLike[str]], recursive: bool) -> Iterator[tuple[Path, Path]]:
+    """Each picture, and its path relative to the input it was found under."""
+    for item in map(Path, inputs):
+        if not item.is_dir():
+            yield item, Path(item.name)
+            continue
+        paths = item.rglob("*") if recursive else item.glob("*")
+        for path in sorted(path for path in paths if path.suffix.lower() in FORMATS and path.is_file()):
+            yield path, path.relative_to(item)
+
+
+def _problem(source: Path, target: Path, taken: dict[Path, Path]) -> srkit.SrkitError | None:
+    if not source.exists():
+        return ImageFileError("there is no such file", source)
+    if target.exists() and target.samefile(source):
+        return ImageFileError("the result would overwrite its input; choose another --output or a --suffix", source)
+    other = taken.get(target.absolute())
+    if other is not None:
+        return ImageFileError(f"its result {target} is already that of {other}; use --format or separate runs", source)
+    return None
+
+
+def run(
+    jobs: Iterable[Job], load: Callable[[], srkit.Upscaler], *, skip_existing: bool = False, quality: int = 95
+) -> Iterator[Outcome]:
+    """Do the jobs, one Outcome each; what fails is told and the rest goes on. Nothing half-written is left.
+
+    ``load`` makes the upscaler, such as ``lambda: srkit.load("RealESRGAN_x4plus")``; it is called once, when the first
+    picture needs it, and what it raises ends the run.
+    """
+    upscaler: srkit.Upscaler | None = None
+    for job in jobs:
+        if job.problem is not None:
+            yield Outcome(job, "failed", error=job.problem)
+        elif skip_existing and job.target.exists():
+            yield Outcome(job, "skipped")
+        else:
+            upscaler = upscaler or load()
+            yield _do(job, upscaler, quality)
+
+
+def _do(job: Job, upscaler: srkit.Upscaler, quality: int) -> Outcome:
+    try:
+        picture = read(job.source)
+        check_can_hold(job.target, picture)  # before the work, not after
+        _make_folder(job.target.parent)
+        result = upscaler(picture)
+        write(job.target, result, quality=quality)
+    except srkit.ImageError as error:
+        return Outcome(job, "failed", error=error)
+    except srkit.SrkitError as error:
+        error.add_note(f"while upscaling {job.source}")
+        return Outcome(job, "failed", error=error)
+    return Outcome(job, "done", picture.shape[:2], result.shape[:2])
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImageFileError(f"the folder cannot be made: {error.strerror}", folder) from error

@@ -1,0 +1,127 @@
+"""``srkit models``: the catalogue and weight files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .. import plugins
+from ..declarations import ModelCard
+from ..weights.locate import find_local, locate_model
+
+
+@click.group()
+def models() -> None:
+    """List, describe, fetch, inspect and convert models.
+
+    Weights are looked for in the cache (SRKIT_CACHE), then in installed packages, then at their URL. SRKIT_OFFLINE=1
+    forbids the last.
+    """
+
+
+@models.command("list")
+@click.option("--tag", help="Only models with this tag.")
+def list_(tag: str | None) -> None:
+    """List the models of the catalogue, and where their weights are."""
+    cards = [entry.spec for entry in plugins.current().models if tag is None or tag in entry.spec.tags]
+    if not cards:
+        click.echo(
+            "no model" + (f" has the tag {tag!r}" if tag else " is registered; pip install srkit-archs-realesrgan")
+        )
+    width = max((len(card.name) for card in cards), default=0)
+    for card in cards:
+        marks = "*" if card.default else " "
+        click.echo(
+            f"{marks} {card.name:<{width}}  {card.architecture:<6} ×{card.scale}  {_state(card):<12} {card.summary}"
+        )
+    if any(card.default for card in cards):
+        click.echo("\n* used where nothing is named. 'srkit models info NAME' tells more.")
+
+
+@models.command()
+@click.argument("name")
+def info(name: str) -> None:
+    """Describe a model: network, licence, source, where its weights are."""
+    entry = plugins.current().models.find(name)
+    card = entry.spec
+    local = find_local(card)
+    rows = {
+        "name": card.name,
+        "summary": card.summary,
+        "architecture": card.architecture,
+        "scale": f"×{card.scale}",
+        "licence": card.licence,
+        "tags": ", ".join(card.tags),
+        "registered by": entry.owner.label,
+        "weights": local.origin if local else "not here",
+        "url": card.url or "not known",
+        "sha256": card.sha256 or "not known; fetched only with --allow-unverified",
+        "size": f"{card.size / 1e6:.1f} MB" if card.size else "not known",
+        "packages": ", ".join(p.distribution + (f" ({p.note})" if p.note else "") for p in card.packaged),
+    }
+    rows.update({key: f"[0, 1] {c.summary} Mixes with {c.partner}." for key, c in card.controls.items()})
+    for key, value in rows.items():
+        if value:
+            click.echo(f"{key + ':':<15}{value}")
+
+
+@models.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.option("--allow-unverified", is_flag=True, help="Fetch also what has no published digest.")
+def fetch(names: tuple[str, ...], allow_unverified: bool) -> None:
+    """Bring the weights of models to this machine, verified, and print where they are."""
+    for name in names:
+        located = locate_model(plugins.current().models.find(name).spec, allow_unverified=allow_unverified)
+        click.echo(located.path)
+
+
+@models.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def inspect(file: Path) -> None:
+    """Tell what network a weight file holds."""
+    from ..networks import recognise
+    from ..protocols import Architecture
+    from ..weights.read import read
+
+    tensors = read(file)
+    entry, recognition = recognise({name: tuple(tensor.shape) for name, tensor in tensors.items()}, file.name)
+    traits = entry.load(Architecture).traits(**recognition.config)
+    click.echo(f"architecture:  {entry.spec.name}, of {entry.owner.label}")
+    click.echo(f"configuration: {', '.join(f'{key}={value!r}' for key, value in recognition.config.items())}")
+    click.echo(f"scale:         ×{traits.scale}, {traits.in_channels} → {traits.out_channels} channels")
+    click.echo(f"parameters:    {sum(tensor.numel() for tensor in tensors.values()):,} in {len(tensors)} tensors")
+
+
+@models.command()
+@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("target", type=click.Path(path_type=Path))
+@click.option("--force", is_flag=True, help="Overwrite TARGET.")
+def convert(source: Path, target: Path, force: bool) -> None:
+    """Write the network in SOURCE (.pth, ncnn, .safetensors) to TARGET, a .safetensors file with the original names."""
+    from safetensors.torch import save
+
+    from ..networks import load_network
+
+    if target.suffix != ".safetensors":
+        raise click.UsageError(f"{target} must end in .safetensors, the only format written")
+    if target.exists() and not force:
+        raise click.UsageError(f"{target} exists; add --force to overwrite it")
+    loaded = load_network(weights=source)
+    tensors = {name: tensor.contiguous() for name, tensor in loaded.network.state_dict().items()}
+    part = target.with_name(f".{target.name}.part")
+    try:
+        part.write_bytes(save(tensors, metadata={"architecture": loaded.architecture}))
+        part.replace(target)
+    except OSError as error:
+        raise click.ClickException(f"{target} cannot be written: {error.strerror or error}") from error
+    finally:
+        part.unlink(missing_ok=True)
+    click.echo(f"{source} → {target} ({loaded.architecture}, {len(tensors)} tensors)")
+
+
+def _state(card: ModelCard) -> str:
+    local = find_local(card)
+    if local is not None:
+        return "in package" if local.origin.startswith("package") else "cached"
+    return "to fetch" if card.url and card.sha256 else "not here"

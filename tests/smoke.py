@@ -1,0 +1,46 @@
+"""What must work with installed wheels, away from the repository; run as a program: ``smoke.py core|files``."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+import srkit
+from srkit_archs_realesrgan.srvgg import SRVGGNetCompact
+
+
+def _command(*arguments: str) -> None:
+    subprocess.run([sys.executable, "-c", "from srkit.cli import main; main()", *arguments], check=True)
+
+
+def main(part: str) -> None:
+    assert "site-packages" in srkit.__file__, srkit.__file__
+    assert "+g" in srkit.__version__, srkit.__version__
+    torch.manual_seed(0)
+    network = SRVGGNetCompact(num_feat=16, num_conv=2)
+    save_file(network.state_dict(), "network.safetensors")
+    if part == "core":
+        img = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+        out = srkit.upscale(img, arch="srvgg", weights="network.safetensors")
+        assert out.shape == (80, 120, 3)
+        assert out.dtype == np.uint8
+        _command("plugins")
+        _command("check", "srkit-archs-realesrgan")
+    else:
+        import srkit_io
+
+        Path("in").mkdir(exist_ok=True)
+        for name in ("a.png", "b.jpg"):
+            srkit_io.write(f"in/{name}", np.full((9, 8, 3), 100, np.uint8))
+        _command("upscale", "in", "-o", "out", "--weights", "network.safetensors")
+        assert srkit_io.read("out/b.jpg").shape == (36, 32, 3)
+    print(f"smoke test of {part} passed")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
