@@ -24,6 +24,8 @@ def _weights(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
     shares: dict[str, float] = {}
     for value in values:
         name, _, share = value.rpartition("=")
+        if name in shares:
+            raise click.BadParameter(f"{name!r} is named twice; name each file once, with its whole share")
         try:
             shares[name] = float(share)
         except ValueError:

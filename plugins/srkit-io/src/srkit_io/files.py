@@ -12,16 +12,18 @@ import secrets
 import struct
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import cv2
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
 import srkit
 
 _EXIF_ORIENTATION = 0x0112
+_TIFF_BITS_PER_SAMPLE = 258
 
 
 class ImageFileError(srkit.ImageError):
@@ -136,10 +138,11 @@ def _decode(data: bytes, path: Path) -> np.ndarray:
 def _decode_tiff(data: bytes, path: Path) -> np.ndarray:
     try:
         with Image.open(io.BytesIO(data)) as image:
-            if image.mode not in {"I;16", "I;16B", "I;16L"}:
+            # Pillow would open some 16-bit layouts and reduce them to 8 without a word.
+            if 16 not in cast(TiffImageFile, image).tag_v2.get(_TIFF_BITS_PER_SAMPLE, ()):
                 return _decode_8(image, path)
-        grey = True
-    except UnidentifiedImageError:  # Pillow does not know 16-bit colour
+            grey = image.mode.startswith("I;16")
+    except UnidentifiedImageError:  # and does not know others
         grey = False
     # OpenCV applies the orientation of a TIFF itself.
     pixels = _decode_16(data, path)

@@ -61,6 +61,9 @@ def plan(
     if to_file and (len(inputs) != 1 or Path(inputs[0]).is_dir()):
         raise srkit.SettingsError(f"output {str(into)!r} is a file, but there is more than one picture; name a folder")
 
+    if into is not None and not to_file and into.is_file():
+        raise srkit.SettingsError(f"output {str(into)!r} exists and is not a folder; name a folder, or a picture file")
+
     jobs: list[Job] = []
     taken: dict[Path, Path] = {}
     for source, relative in _found(inputs, recursive):

@@ -1,0 +1,254 @@
+"""srkit_io.files: what goes to disk comes back."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+import srkit_io
+from srkit_io import ImageFileError, read, write
+from srkit_io.files import FORMATS
+from strategies import pictures
+
+LOSSLESS = (".png", ".tif", ".tiff")
+
+
+@given(img=pictures(dtypes=("uint8", "uint16")), suffix=st.sampled_from(LOSSLESS))
+def test_lossless_round_trip(tmp_path_factory, img, suffix):
+    """PNG and TIFF give back every value of every layout and depth; 16-bit grey + alpha comes back as grey thrice in TIFF."""
+    path = tmp_path_factory.mktemp("files") / f"Ünïcödé 图{suffix}"
+    write(path, img)
+    back = read(path)
+    expected = img[:, :, 0] if img.ndim == 3 and img.shape[2] == 1 else img
+    if img.dtype == np.uint16 and img.ndim == 3 and img.shape[2] == 2:
+        expected = img[:, :, [0, 0, 0, 1]]
+    assert back.dtype == img.dtype
+    np.testing.assert_array_equal(back, expected)
+
+
+@given(img=pictures(dtypes=("uint8",), channels=(None, 1, 3)))
+def test_bmp_round_trip(tmp_path_factory, img):
+    """BMP gives back every value of grey and colour."""
+    path = tmp_path_factory.mktemp("files") / "a.bmp"
+    write(path, img)
+    np.testing.assert_array_equal(read(path), img[:, :, 0] if img.shape[2:] == (1,) else img)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".jpeg", ".webp", ".JPG"])
+def test_lossy_formats_stay_close(tmp_path, photo, suffix):
+    """JPEG and WebP at the default quality stay within an RMS of 6 levels, in colour and order."""
+    path = tmp_path / f"a{suffix}"
+    write(path, photo)
+    back = read(path)
+    assert back.shape == photo.shape
+    assert np.sqrt(np.mean((back.astype(float) - photo) ** 2)) < 6
+
+
+def test_grey_jpeg_stays_grey(tmp_path, photo):
+    """A grey picture is a grey JPEG, of one channel."""
+    write(tmp_path / "a.jpg", photo[:, :, 1])
+    assert read(tmp_path / "a.jpg").ndim == 2
+
+
+def test_webp_keeps_alpha(tmp_path, photo):
+    """WebP holds transparency."""
+    alpha = np.zeros(photo.shape[:2], np.uint8)
+    alpha[50:200, 60:180] = 255
+    write(tmp_path / "a.webp", np.dstack((photo, alpha)))
+    np.testing.assert_array_equal(read(tmp_path / "a.webp")[:, :, 3], alpha)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "img", "words"),
+    [
+        (".jpg", np.zeros((4, 4, 4), np.uint8), "JPEG cannot hold transparency; write PNG"),
+        (".bmp", np.zeros((4, 4, 2), np.uint8), "BMP cannot hold transparency"),
+        (".jpg", np.zeros((4, 4, 3), np.uint16), "JPEG cannot hold 16 bits"),
+        (".webp", np.zeros((4, 4), np.uint16), "WEBP cannot hold 16 bits"),
+        (".bmp", np.zeros((4, 4), np.uint16), "BMP cannot hold 16 bits"),
+        (".gif", np.zeros((4, 4), np.uint8), "'.gif' is not a format srkit writes; it writes BMP, JPEG"),
+        ("", np.zeros((4, 4), np.uint8), "'no suffix' is not a format"),
+        (".png", np.zeros((4, 4), np.float32), "dtype float32 cannot be written"),
+        (".webp", np.zeros((1, 20000), np.uint8), "WEBP cannot hold 20000×1 pixels"),
+    ],
+)
+def test_what_a_format_cannot_hold_is_refused(tmp_path, suffix, img, words):
+    """A format that cannot hold the picture is an error that names the file and formats that can; no file appears."""
+    path = tmp_path / f"a{suffix}"
+    with pytest.raises(ImageFileError, match=words) as caught:
+        write(path, img)
+    assert str(path) in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize(("suffix", "depth"), [("jpg", 8), ("png", 8), ("png", 16), ("webp", 8), ("tiff", 8)])
+def test_exif_orientation_is_applied(tmp_path, orientation, suffix, depth):
+    """A picture comes out as Pillow's exif_transpose shows it, in 8 and 16 bit."""
+    from PIL import ImageOps
+
+    corner = np.full((16, 24), 20, np.uint8)
+    corner[:8, :8] = 220
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    image = Image.fromarray(corner)
+    if depth == 16:
+        image = Image.fromarray(corner.astype(np.uint16) * 257)
+    buffer = io.BytesIO()
+    image.save(buffer, suffix.replace("jpg", "jpeg"), exif=exif)
+    path = tmp_path / f"a.{suffix}"
+    path.write_bytes(buffer.getvalue())
+    with Image.open(buffer) as saved:
+        expected = np.asarray(ImageOps.exif_transpose(saved).convert("I")) // (257 if depth == 16 else 1)
+    back = read(path)
+    back = (back if back.ndim == 2 else back[:, :, 0]) // (257 if depth == 16 else 1)
+    assert back.shape == expected.shape
+    assert np.abs(back.astype(int) - expected).max() < 40
+
+
+@pytest.mark.parametrize(
+    ("mode", "options", "shape"),
+    [
+        ("P", {}, (6, 7, 3)),
+        ("P", {"transparency": 0}, (6, 7, 4)),
+        ("1", {}, (6, 7)),
+        ("LA", {}, (6, 7, 2)),
+        ("L", {"transparency": 10}, (6, 7, 2)),
+        ("RGB", {"transparency": (1, 2, 3)}, (6, 7, 4)),
+    ],
+)
+def test_png_kinds(tmp_path, mode, options, shape):
+    """Palette, bilevel, grey + alpha and keyed transparency come as the channels they mean."""
+    values = np.arange(6 * 7 * 3, dtype=np.uint8).reshape(6, 7, 3)
+    image = Image.fromarray(values).convert("L" if mode == "LA" else mode).convert(mode)
+    image.save(tmp_path / "a.png", **options)
+    back = read(tmp_path / "a.png")
+    assert back.shape == shape
+    if mode == "LA":
+        assert (back[:, :, 1] == 255).all()
+
+
+def _png(img):
+    buffer = io.BytesIO()
+    Image.fromarray(img).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@given(cut=st.integers(0, 2000), kind=st.sampled_from(["PNG", "JPEG", "WEBP", "TIFF", "BMP"]))
+def test_truncated_files_are_refused_by_name(tmp_path_factory, cut, kind):
+    """A file cut off anywhere gives an ImageFileError that names it, or, where nothing is missing, the picture."""
+    buffer = io.BytesIO()
+    noise = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(buffer, kind)
+    data = buffer.getvalue()
+    path = tmp_path_factory.mktemp("cut") / "a.picture"
+    path.write_bytes(data[: min(cut, len(data) - 1)])
+    try:
+        img = read(path)
+    except ImageFileError as error:
+        assert str(path) in str(error)
+    else:
+        assert img.shape == (20, 30, 3)
+
+
+@given(data=st.binary(max_size=200), head=st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"BM"]))
+def test_random_bytes_are_refused_by_name(tmp_path_factory, data, head):
+    """Bytes that are no picture give an ImageFileError that names the file."""
+    path = tmp_path_factory.mktemp("noise") / "a.png"
+    path.write_bytes(head + data)
+    with pytest.raises(ImageFileError, match="a.png"):
+        read(path)
+
+
+def test_truncated_16_bit_png_is_refused(tmp_path):
+    """The 16-bit path refuses damage as the 8-bit one does."""
+    write(tmp_path / "a.png", np.random.default_rng(0).integers(0, 65536, (30, 30, 3)).astype(np.uint16))
+    data = (tmp_path / "a.png").read_bytes()
+    (tmp_path / "a.png").write_bytes(data[:400])
+    with pytest.raises(ImageFileError, match="damaged"):
+        read(tmp_path / "a.png")
+
+
+def test_sixteen_bit_grey_alpha_png_from_elsewhere(tmp_path):
+    """A 16-bit grey + alpha PNG has two channels, and their values."""
+    import struct
+    import zlib
+
+    values = np.random.default_rng(0).integers(0, 65536, (3, 4, 2)).astype(">u2")
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = b"".join(b"\0" + row.tobytes() for row in values)
+    header = struct.pack(">IIBBBBB", 4, 3, 16, 4, 0, 0, 0)
+    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    (tmp_path / "a.png").write_bytes(data)
+    np.testing.assert_array_equal(read(tmp_path / "a.png"), values)
+
+
+@pytest.mark.parametrize("mode", ["F", "I"])
+def test_unsupported_samples_are_named(tmp_path, mode):
+    """A TIFF of floats or of 32-bit integers is refused with what to do, not reduced in silence."""
+    Image.new(mode, (4, 4)).save(tmp_path / "a.tif")
+    with pytest.raises(ImageFileError, match="8 or 16 bits"):
+        read(tmp_path / "a.tif")
+
+
+def test_missing_empty_and_directory(tmp_path):
+    """A missing file, an empty one and a folder are each told for what they are."""
+    (tmp_path / "empty.png").touch()
+    with pytest.raises(ImageFileError, match="empty.png: is empty"):
+        read(tmp_path / "empty.png")
+    with pytest.raises(ImageFileError, match="No such file"):
+        read(tmp_path / "nowhere.png")
+    with pytest.raises(ImageFileError, match="directory"):
+        read(tmp_path)
+
+
+def test_a_failed_write_keeps_the_old_file(tmp_path, monkeypatch):
+    """When the disk is full the old file stays as it was and nothing half-written is left."""
+    path = tmp_path / "a.png"
+    write(path, np.zeros((4, 4), np.uint8))
+    before = path.read_bytes()
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ImageFileError, match="No space left"):
+        write(path, np.ones((4, 4), np.uint8))
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_full_disk_for_real(tmp_path):
+    """On a tmpfs of 64 kB a picture that does not fit is refused, and one that fits is still written after it."""
+    import subprocess
+
+    place = tmp_path / "small"
+    place.mkdir()
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)], capture_output=True, check=False)
+    if made.returncode:
+        pytest.skip("mounting a tmpfs is not allowed here")
+    try:
+        with pytest.raises(ImageFileError, match="No space left"):
+            write(place / "a.png", np.random.default_rng(0).integers(0, 256, (300, 300, 3), dtype=np.uint8))
+        assert list(place.iterdir()) == []
+        write(place / "b.png", np.zeros((8, 8), np.uint8))
+        assert read(place / "b.png").shape == (8, 8)
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+
+
+def test_public_names():
+    """Every public name resolves, and every format has a suffix."""
+    assert all(hasattr(srkit_io, name) for name in srkit_io.__all__)
+    assert all(Path(f"a{suffix}").suffix == suffix for suffix in FORMATS)

@@ -1,0 +1,205 @@
+"""srkit_io.jobs and ``srkit upscale``: many files, whatever happens to one of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from safetensors.torch import save_file
+
+import srkit
+import srkit_io
+from srkit.cli import program
+from srkit_archs_realesrgan.srvgg import SRVGGNetCompact
+from srkit_io import plan, read, run, write
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory) -> str:
+    """A small ×4 network in a file."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
+    save_file(SRVGGNetCompact(num_feat=8, num_conv=1).state_dict(), path)
+    return str(path)
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """Pictures of several formats and depths in a folder and a sub-folder of it."""
+    rng = np.random.default_rng(0)
+    (tmp_path / "in" / "sub").mkdir(parents=True)
+    write(tmp_path / "in" / "a.png", rng.integers(0, 256, (5, 6, 3), dtype=np.uint8))
+    write(tmp_path / "in" / "b.png", rng.integers(0, 65536, (5, 6)).astype(np.uint16))
+    write(tmp_path / "in" / "sub" / "ç.tif", rng.integers(0, 256, (4, 4, 4), dtype=np.uint8))
+    (tmp_path / "in" / "notes.txt").write_text("not a picture")
+    return tmp_path / "in"
+
+
+def _srkit(*arguments: object):
+    return CliRunner().invoke(program, ["upscale", *map(str, arguments)], catch_exceptions=False)
+
+
+def test_folder(folder, weights, tmp_path):
+    """A folder is done with its sub-folders, each picture in its format, depth and channels, four times the size."""
+    result = _srkit(folder, "-o", tmp_path / "out", "-r", "--weights", weights)
+    assert result.exit_code == 0, result.output
+    for name in ("a.png", "b.png", "sub/ç.tif"):
+        source, target = read(folder / name), read(tmp_path / "out" / name)
+        assert target.dtype == source.dtype
+        assert target.shape == (source.shape[0] * 4, source.shape[1] * 4, *source.shape[2:])
+    assert sorted(p.name for p in (tmp_path / "out").rglob("*.*")) == ["a.png", "b.png", "ç.tif"]
+
+
+def test_the_file_equals_the_call(folder, weights, tmp_path):
+    """The command writes what upscale() returns for the array."""
+    _srkit(folder / "a.png", "-o", tmp_path / "x.png", "--weights", weights, "--scale", 2.5)
+    expected = srkit.upscale(read(folder / "a.png"), weights=weights, scale=2.5)
+    np.testing.assert_array_equal(read(tmp_path / "x.png"), expected)
+
+
+def test_without_recursive_sub_folders_are_left_out(folder, tmp_path):
+    """Only --recursive descends."""
+    assert {job.source.name for job in plan([folder], tmp_path)} == {"a.png", "b.png"}
+    assert {job.source.name for job in plan([folder], tmp_path, recursive=True)} == {"a.png", "b.png", "ç.tif"}
+
+
+def test_one_bad_file_does_not_end_the_batch(folder, weights, tmp_path):
+    """Damaged, missing and mislabelled files are told on standard error by name; the rest is done; the exit code is 1."""
+    (folder / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\nnonsense")
+    (folder / "empty.jpg").touch()
+    result = _srkit(folder, folder / "gone.png", "-o", tmp_path / "out", "--weights", weights)
+    assert result.exit_code == 1
+    for name in ("bad.png", "empty.jpg", "gone.png"):
+        assert name in result.stderr
+    assert "2 done, 3 failed" in result.stderr
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.png", "b.png"]
+
+
+def test_what_the_format_cannot_hold_is_told_before_the_work(folder, tmp_path):
+    """A 16-bit picture to JPEG fails by name, and the network never ran for it."""
+
+    class Never:
+        def __call__(self, img):
+            raise AssertionError("the network ran")
+
+    outcomes = list(run(plan([folder / "b.png"], tmp_path / "out", format="jpg"), lambda: Never()))
+    assert [outcome.status for outcome in outcomes] == ["failed"]
+    assert "cannot hold 16 bits" in str(outcomes[0].error)
+
+
+def test_skip_existing(folder, weights, tmp_path):
+    """What is there is left as it is, and no network is loaded if all is there."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a.png").write_bytes(b"mine")
+    (tmp_path / "out" / "b.png").write_bytes(b"mine")
+    result = _srkit(folder, "-o", tmp_path / "out", "--skip-existing", "--weights", "nowhere.pth")
+    assert result.exit_code == 0
+    assert "2 skipped" in result.stderr
+    assert (tmp_path / "out" / "a.png").read_bytes() == b"mine"
+
+
+def test_names(folder, tmp_path):
+    """Suffix, format and output folder make the name; without output the result is beside the input."""
+    assert plan([folder / "a.png"], tmp_path / "o", suffix="_x4", format="webp")[0].target == tmp_path / "o" / "a_x4.webp"
+    assert plan([folder / "a.png"], suffix="_big")[0].target == folder / "a_big.png"
+    assert plan([folder / "a.png"], tmp_path / "b.tif")[0].target == tmp_path / "b.tif"
+    assert plan([folder / "notes.txt"], tmp_path)[0].target == tmp_path / "notes.png"
+
+
+def test_collisions_and_overwriting_are_refused(folder, tmp_path):
+    """Two inputs for one output, and an output that is its input, fail beforehand; the first of two is done."""
+    write(folder / "a.tif", np.zeros((2, 2), np.uint8))
+    jobs = plan([folder], tmp_path / "out", format="png")
+    assert [job.source.name for job in jobs if job.problem] == ["a.tif"]
+    assert "already that of" in str(next(job.problem for job in jobs if job.problem))
+    assert all("overwrite its input" in str(job.problem) for job in plan([folder], folder))
+
+
+def test_bad_arguments(folder, tmp_path):
+    """Arguments that cannot be meant end with what to do instead."""
+    with pytest.raises(srkit.SettingsError, match="more than one picture"):
+        plan([folder], tmp_path / "out.png")
+    with pytest.raises(srkit.SettingsError, match="format='gif'.*choose from png"):
+        plan([folder], tmp_path, format="gif")
+    assert "sub-folders need --recursive" in _srkit(tmp_path, "-o", tmp_path / "o").stderr
+    with pytest.raises(srkit.SettingsError, match="exists and is not a folder"):
+        plan([folder], folder / "notes.txt")
+
+
+def test_mixing_weights(folder, weights, tmp_path):
+    """--weights FILE=SHARE mixes; a share that is missing is told."""
+    other = str(Path(weights).with_name("other.safetensors"))
+    torch.manual_seed(1)
+    save_file(SRVGGNetCompact(num_feat=8, num_conv=1).state_dict(), other)
+    result = _srkit(folder / "a.png", "-o", tmp_path / "x.png", "-w", f"{weights}=0.25", "-w", f"{other}=0.75")
+    assert result.exit_code == 0, result.output
+    expected = srkit.upscale(read(folder / "a.png"), weights={weights: 0.25, other: 0.75})
+    np.testing.assert_array_equal(read(tmp_path / "x.png"), expected)
+    twice = _srkit(folder / "a.png", "-w", f"{weights}=0.25", "-w", f"{weights}=0.75")
+    assert "named twice" in twice.stderr
+    assert "lacks its share" in _srkit(folder / "a.png", "-w", weights, "-w", other).stderr
+
+
+def test_read_only_output_folder(folder, weights, tmp_path):
+    """A place that cannot be written to fails by name; nothing else happens."""
+    (tmp_path / "file").write_text("a file, not a folder")
+    result = _srkit(folder, "-o", tmp_path / "file" / "out", "--weights", weights)
+    assert result.exit_code == 1
+    assert "the folder cannot be made" in result.stderr
+
+
+def test_ctrl_c_leaves_nothing_half_written(tmp_path, weights):
+    """SIGINT in the middle of a folder ends with 130 and a summary; only whole pictures are there."""
+    (tmp_path / "in").mkdir()
+    for i in range(60):
+        write(tmp_path / "in" / f"{i:02}.png", np.full((120, 120, 3), i, np.uint8))
+    command = [sys.executable, "-c", "from srkit.cli import main; main()", "upscale", "in", "-o", "out", "-w", weights]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    while process.poll() is None and not list(tmp_path.glob("out/*.png")):
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate()
+    assert process.returncode == 130, errors
+    assert "interrupted" in errors
+    left = list((tmp_path / "out").iterdir())
+    assert left
+    assert all(path.suffix == ".png" and read(path).shape == (480, 480, 3) for path in left)
+
+
+def test_nothing_but_lines_in_a_pipe(folder, weights, tmp_path):
+    """In a pipe there is a line per file on standard output and no progress bar."""
+    command = [sys.executable, "-c", "from srkit.cli import main; main()", "upscale", str(folder), "-o", "out"]
+    done = subprocess.run([*command, "-w", weights], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[0].endswith("a.png (24×20)")
+    assert "%" not in done.stdout + done.stderr
+    assert "\r" not in done.stderr
+
+
+def test_errors_of_the_network_are_messages(folder):
+    """An unknown model ends the run with a suggestion and no traceback."""
+    command = [sys.executable, "-c", "from srkit.cli import main; main()", "upscale", str(folder), "-m", "realesrgan_x4plu"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ})
+    assert done.returncode == 1
+    assert "did you mean 'RealESRGAN_x4plus'?" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_run_loads_once(folder, weights, tmp_path):
+    """However many pictures, the network is loaded once."""
+    loads = []
+
+    def load():
+        loads.append(1)
+        return srkit.load(weights=weights)
+
+    outcomes = list(srkit_io.run(plan([folder], tmp_path / "out", recursive=True), load))
+    assert [outcome.status for outcome in outcomes] == ["done"] * 3
+    assert loads == [1]
