@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from strategies import pictures
 
 import srkit_io
 from srkit_io import ImageFileError, read, write
 from srkit_io.files import FORMATS
-from strategies import pictures
 
 LOSSLESS = (".png", ".tif", ".tiff")
 
@@ -159,7 +159,9 @@ def test_truncated_files_are_refused_by_name(tmp_path_factory, cut, kind):
         assert img.shape == (20, 30, 3)
 
 
-@given(data=st.binary(max_size=200), head=st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"BM"]))
+@given(
+    data=st.binary(max_size=200), head=st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"BM"])
+)
 def test_random_bytes_are_refused_by_name(tmp_path_factory, data, head):
     """Bytes that are no picture give an ImageFileError that names the file."""
     path = tmp_path_factory.mktemp("noise") / "a.png"
@@ -235,7 +237,9 @@ def test_full_disk_for_real(tmp_path):
 
     place = tmp_path / "small"
     place.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)], capture_output=True, check=False)
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)], capture_output=True, check=False
+    )
     if made.returncode:
         pytest.skip("mounting a tmpfs is not allowed here")
     try:

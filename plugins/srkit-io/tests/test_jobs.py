@@ -108,7 +108,9 @@ def test_skip_existing(folder, weights, tmp_path):
 
 def test_names(folder, tmp_path):
     """Suffix, format and output folder make the name; without output the result is beside the input."""
-    assert plan([folder / "a.png"], tmp_path / "o", suffix="_x4", format="webp")[0].target == tmp_path / "o" / "a_x4.webp"
+    assert (
+        plan([folder / "a.png"], tmp_path / "o", suffix="_x4", format="webp")[0].target == tmp_path / "o" / "a_x4.webp"
+    )
     assert plan([folder / "a.png"], suffix="_big")[0].target == folder / "a_big.png"
     assert plan([folder / "a.png"], tmp_path / "b.tif")[0].target == tmp_path / "b.tif"
     assert plan([folder / "notes.txt"], tmp_path)[0].target == tmp_path / "notes.png"
@@ -185,7 +187,15 @@ def test_nothing_but_lines_in_a_pipe(folder, weights, tmp_path):
 
 def test_errors_of_the_network_are_messages(folder):
     """An unknown model ends the run with a suggestion and no traceback."""
-    command = [sys.executable, "-c", "from srkit.cli import main; main()", "upscale", str(folder), "-m", "realesrgan_x4plu"]
+    command = [
+        sys.executable,
+        "-c",
+        "from srkit.cli import main; main()",
+        "upscale",
+        str(folder),
+        "-m",
+        "realesrgan_x4plu",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ})
     assert done.returncode == 1
     assert "did you mean 'RealESRGAN_x4plus'?" in done.stderr

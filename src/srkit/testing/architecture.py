@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from ..declarations import Recognition, Traits
+from ..errors import ContractError
 from ..plugins import current
 from ..protocols import Architecture
 from .contract import require
@@ -65,8 +66,14 @@ def any_aligned_size(architecture: Architecture) -> None:
     network = _built(architecture)
     for rows, columns in ((1, 1), (1, 3), (5, 2)):
         image = _image(traits, rows, columns)
-        with torch.inference_mode():
-            out = network(image)
+        try:
+            with torch.inference_mode():
+                out = network(image)
+        except RuntimeError as error:
+            raise ContractError(
+                f"an input of {tuple(image.shape[2:])} makes the network raise {error}; raise multiple_of",
+                "any_aligned_size",
+            ) from error
         expected = (image.shape[2] * traits.scale, image.shape[3] * traits.scale)
         require(
             tuple(out.shape[2:]) == expected,

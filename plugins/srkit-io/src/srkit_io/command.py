@@ -5,14 +5,15 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from tqdm import tqdm
 
 import srkit
 
-from .jobs import Outcome, plan, run
+if TYPE_CHECKING:
+    from .jobs import Outcome
 
 
 def _weights(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> Any:  # noqa: ARG001 -- click's
@@ -102,6 +103,8 @@ def upscale(
     PNG, JPEG, WebP, TIFF and BMP; 8 and 16 bit; the result has the depth and the channels of the input. A file that cannot
     be done is told and the rest goes on; the exit code is then 1.
     """
+    from .jobs import plan, run  # decoders are for those who upscale, not for --help
+
     if suffix is None:
         suffix = "_upscaled" if output is None else ""
     jobs = plan(inputs, output, recursive=recursive, suffix=suffix, format=format_)

@@ -1,0 +1,177 @@
+"""The ``srkit`` program, without torch where it can do without."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+from fake import install
+
+import srkit
+from srkit import plugins
+from srkit.cli import program
+
+
+def _srkit(*arguments: str):
+    return CliRunner().invoke(program, arguments)
+
+
+def _python(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["plugins"], ["models", "list"], ["upscale", "--help"]]
+)
+def test_light_commands_import_neither_torch_nor_cv2(arguments):
+    """Help, version and listings start without torch and without OpenCV."""
+    if arguments[0] == "upscale":
+        pytest.importorskip("srkit_io")
+    code = f"""
+import sys
+sys.argv = ["srkit", *{arguments!r}]
+from srkit.cli import main
+try:
+    main()
+except SystemExit as end:
+    assert not end.code, end.code
+assert not {{"torch", "cv2"}} & set(sys.modules), sorted({{"torch", "cv2"}} & set(sys.modules))
+"""
+    done = _python(code)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+def test_help_lists_every_command_with_its_summary():
+    """The help page names each registered command and what it does."""
+    text = _srkit("--help").output
+    for entry in plugins.current().commands:
+        assert entry.spec.name in text
+    assert "List installed plugins" in text
+
+
+def test_version():
+    """--version prints the version of the distribution, the one in srkit.__version__."""
+    assert _srkit("--version").output == f"srkit {srkit.__version__}\n"
+
+
+def test_unknown_command_is_told_with_a_suggestion():
+    """A misspelt command names the right one."""
+    result = _srkit("modles")
+    assert result.exit_code == 2
+    assert "did you mean 'models'?" in result.output
+
+
+def test_a_missing_distribution_is_named(monkeypatch):
+    """'srkit upscale' without srkit-io says what to install."""
+    monkeypatch.setenv("SRKIT_PLUGINS", "")
+    plugins.reload()
+    result = _srkit("upscale", "a.png")
+    assert result.exit_code == 1
+    assert "pip install srkit-io" in result.output
+
+
+def test_plugins_shows_what_is_broken(tmp_path, monkeypatch):
+    """A broken plugin is shown with distribution, version and cause, its traceback on request, and the exit code is 1."""
+    monkeypatch.syspath_prepend(tmp_path)
+    install(tmp_path, "broken-one", "raise RuntimeError('no such luck')", version="4.5")
+    plugins.reload()
+    result = _srkit("plugins")
+    assert result.exit_code == 1
+    assert "broken-one 4.5" in result.output
+    assert "RuntimeError: no such luck" in result.output
+    assert "Traceback" not in result.output
+    assert "Traceback" in _srkit("plugins", "--traceback").output
+
+
+def test_plugin_command_runs(tmp_path, monkeypatch):
+    """A command that a plugin registers runs like a built-in one."""
+    monkeypatch.syspath_prepend(tmp_path)
+    source = """
+import click, srkit
+@click.command()
+def greet():
+    click.echo("hello from a plugin")
+@srkit.hookimpl
+def srkit_register_commands(register):
+    register(srkit.CommandSpec(name="greet", target=__name__ + ":greet", summary="Greets."))
+"""
+    install(tmp_path, "greeter", source)
+    plugins.reload()
+    assert _srkit("greet").output == "hello from a plugin\n"
+    assert "Greets." in _srkit("--help").output
+
+
+@pytest.mark.parametrize("target", ["missing.module:x", "srkit.errors:SrkitError"])
+def test_a_command_that_cannot_be_loaded_is_told(tmp_path, monkeypatch, target):
+    """A command whose target is missing, or is no command, is an error message that names its plugin."""
+    monkeypatch.syspath_prepend(tmp_path)
+    source = f"""
+import srkit
+@srkit.hookimpl
+def srkit_register_commands(register):
+    register(srkit.CommandSpec(name="nothing", target={target!r}, summary="Does nothing."))
+"""
+    install(tmp_path, "hollow", source)
+    source = repr(str(tmp_path))
+    code = (
+        f"import sys; sys.path.insert(0, {source}); sys.argv = ['srkit', 'nothing']\nfrom srkit.cli import main; main()"
+    )
+    done = _python(code)
+    assert done.returncode == 1
+    assert "hollow 1.2.3" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_models_list_and_info():
+    """The catalogue is listed, by tag too, and a model described with licence, source and digest."""
+    pytest.importorskip("srkit_archs_realesrgan")
+    listing = _srkit("models", "list").output
+    assert all(entry.spec.name in listing for entry in plugins.current().models)
+    assert "x4plus_anime" not in _srkit("models", "list", "--tag", "video").output
+    assert "no model has the tag 'cats'" in _srkit("models", "list", "--tag", "cats").output
+    described = _srkit("models", "info", "realesr-general-x4v3").output
+    for words in ("BSD-3-Clause", "https://github.com/xinntao", "8dc7edb9", "denoise", "srkit-archs-realesrgan"):
+        assert words in described
+
+
+def test_fetch_of_an_unverified_model_is_refused():
+    """Without a published digest nothing is fetched unasked, and the way out is told."""
+    pytest.importorskip("srkit_archs_realesrgan")
+    result = _srkit("models", "fetch", "RealESRNet_x4plus")
+    assert isinstance(result.exception, srkit.WeightsNotFound)
+    assert "--allow-unverified" in str(result.exception)
+
+
+def test_inspect_and_convert(tmp_path):
+    """inspect tells what a file holds; convert writes it as safetensors, equal to the bit, overwriting only if told."""
+    torch = pytest.importorskip("torch")
+    srvgg = pytest.importorskip("srkit_archs_realesrgan.srvgg")
+    from srkit.weights.read import read
+
+    network = srvgg.SRVGGNetCompact(num_feat=8, num_conv=2)
+    source, target = tmp_path / "a.pth", tmp_path / "b.safetensors"
+    torch.save({"params_ema": network.state_dict()}, source)
+    told = _srkit("models", "inspect", str(source)).output
+    assert "srvgg" in told
+    assert "num_feat=8" in told
+    assert "×4" in told
+    assert _srkit("models", "convert", str(source), str(target)).exit_code == 0
+    ours, theirs = read(target), network.state_dict()
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    again = _srkit("models", "convert", str(source), str(target))
+    assert again.exit_code == 2
+    assert "--force" in again.output
+    assert _srkit("models", "convert", str(source), str(target), "--force").exit_code == 0
+    assert "must end in .safetensors" in _srkit("models", "convert", str(source), str(tmp_path / "c.pth")).output
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.pth", "b.safetensors"]
+
+
+def test_check_of_nothing_installed():
+    """'srkit check' of what is no plugin lists the plugins."""
+    result = _srkit("check", "no-such-thing")
+    assert result.exit_code == 1
+    assert "plugins: srkit" in result.output

@@ -1,0 +1,296 @@
+"""The conformance kit: our own objects pass, and every check fails for an object that breaks its contract."""
+
+from __future__ import annotations
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from click.testing import CliRunner  # noqa: E402
+from fake import install  # noqa: E402
+from torch import nn  # noqa: E402
+from torch.nn import functional as F  # noqa: E402
+
+import srkit  # noqa: E402
+import srkit.testing  # noqa: E402
+from srkit import plugins  # noqa: E402
+from srkit.cli import program  # noqa: E402
+from srkit.whole import WholeImage, upsampler  # noqa: E402
+
+
+@srkit.testing.parametrise(upsampler)
+def test_the_whole_image_upsampler_conforms(check):
+    """The reference keeps the contract it is the reference for."""
+    check()
+
+
+class _Net(nn.Module):
+    def __init__(self, features=4):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 12, 3, padding=1)
+
+    def forward(self, x):
+        return F.pixel_shuffle(self.conv(x), 2)
+
+
+class Good:
+    """A small architecture that keeps every contract."""
+
+    name = "good"
+    network = _Net
+
+    def build(self, **config):
+        return self.network(**config)
+
+    def traits(self, **config):
+        return srkit.Traits(scale=2)
+
+    def recognise(self, shapes):
+        own = {"conv.weight": (12, 3, 3, 3), "conv.bias": (12,)}
+        return srkit.Recognition({}, {name: name for name in own}) if dict(shapes) == own else None
+
+
+class Loud(Good):
+    name = "Loud Name"
+
+
+class NotANetwork(Good):
+    def build(self, **config):
+        return object()
+
+
+class WrongScale(Good):
+    def traits(self, **config):
+        return srkit.Traits(scale=4)
+
+
+class NeedsEven(Good):
+    class network(_Net):
+        def forward(self, x):
+            return F.interpolate(super().forward(F.max_pool2d(x, 2)), scale_factor=2)
+
+
+class Amnesiac(Good):
+    def recognise(self, shapes):
+        return None
+
+
+class Greedy(Good):
+    def recognise(self, shapes):
+        return srkit.Recognition({}, {name: name for name in shapes})
+
+
+class Restless(Good):
+    class network(_Net):
+        def forward(self, x):
+            out = super().forward(x)
+            return out + torch.rand_like(out)
+
+
+class Writer(Good):
+    class network(_Net):
+        def forward(self, x):
+            return super().forward(x.mul_(2))
+
+
+class Sociable(Good):
+    class network(_Net):
+        def forward(self, x):
+            return super().forward(x) + x.mean()
+
+
+class Forgetful(Good):
+    class network(_Net):
+        def __init__(self):
+            super().__init__()
+            self.secret = torch.rand(1)
+
+        def forward(self, x):
+            return super().forward(x) * self.secret
+
+
+@srkit.testing.parametrise(Good())
+def test_a_good_architecture_passes(check):
+    """Nothing is asked beyond the contract."""
+    check()
+
+
+@pytest.mark.parametrize(
+    ("culprit", "check", "words"),
+    [
+        (Loud, "name_is_registered_name", "should be lower case"),
+        (NotANetwork, "builds_without_arguments", "return an nn.Module"),
+        (WrongScale, "traits_are_true", "promises"),
+        (NeedsEven, "any_aligned_size", "raise multiple_of"),
+        (Amnesiac, "recognises_its_own", "return a srkit.Recognition"),
+        (Greedy, "leaves_others_alone", "should be None"),
+        (Restless, "is_deterministic_and_pure", "two runs differ"),
+        (Writer, "is_deterministic_and_pure", "writes into its input"),
+        (Sociable, "pictures_are_independent", "do not mix along the batch axis"),
+        (Forgetful, "survives_saving", "register every tensor"),
+    ],
+)
+def test_every_architecture_check_can_fail(culprit, check, words):
+    """An architecture that breaks one contract fails the check of that name, which says what to change."""
+    failing = {one.name: one for one in srkit.testing.checks_for(culprit())}[check]
+    with pytest.raises(srkit.ContractError, match=words) as caught:
+        failing()
+    assert caught.value.check == check
+
+
+class _Upsampler:
+    name = "fake"
+
+    def prepare(self, network, settings):
+        return WholeImage().prepare(self.twist(network), settings)
+
+    def twist(self, network):
+        return network
+
+
+class _Blurred(_Upsampler):
+    def twist(self, network):
+        return nn.Sequential(network, nn.AvgPool2d(3, 1, 1))
+
+
+class _Tiled(_Upsampler):
+    """Each strip by itself, as tiles without overlap are."""
+
+    def prepare(self, network, settings):
+        def stream(strips, size):
+            for strip in strips:
+                yield network(strip)
+
+        return stream
+
+
+class _NeedsTwo(_Upsampler):
+    def prepare(self, network, settings):
+        whole = super().prepare(network, settings)
+
+        def stream(strips, size):
+            out = torch.cat(list(whole(strips, size)), 2)
+            yield out * (min(size) > 1)
+
+        return stream
+
+
+class _FirstOnly(_Upsampler):
+    def prepare(self, network, settings):
+        whole = super().prepare(network, settings)
+
+        def stream(strips, size):
+            for out in whole(strips, size):
+                yield out[:1].expand(len(out), -1, -1, -1)
+
+        return stream
+
+
+class _OneState(_Upsampler):
+    def prepare(self, network, settings):
+        rows = []
+
+        def stream(strips, size):
+            rows.clear()
+            for strip in strips:
+                rows.append(strip)
+                if sum(r.shape[2] for r in rows) < size[0]:
+                    yield strip.new_zeros(strip.shape[0], 3, 0, size[1] * 2)
+            yield network(torch.cat(rows, 2).contiguous(memory_format=torch.channels_last))
+
+        return stream
+
+
+class _Dirty(_Upsampler):
+    def prepare(self, network, settings):
+        whole = super().prepare(network, settings)
+
+        def stream(strips, size):
+            held = list(strips)
+            yield from whole(iter([strip.clone() for strip in held]), size)
+            for strip in held:
+                strip.zero_()
+
+        return stream
+
+
+@pytest.mark.parametrize(
+    ("culprit", "check"),
+    [
+        (_Blurred, "equals_the_network"),
+        (_Tiled, "strips_make_no_difference"),
+        (_NeedsTwo, "takes_every_size"),
+        (_FirstOnly, "takes_batches"),
+        (_OneState, "keeps_no_trace"),
+        (_Dirty, "leaves_its_input_alone"),
+    ],
+)
+def test_every_upsampler_check_can_fail(culprit, check):
+    """An upsampler that breaks one contract fails the check of that name."""
+    failing = {one.name: one for one in srkit.testing.checks_for(culprit())}[check]
+    with pytest.raises(srkit.ContractError) as caught:
+        failing()
+    assert caught.value.check == check
+
+
+def test_every_check_has_its_culprit():
+    """No check is left without an object that fails it, above."""
+    architecture = {check.name for check in srkit.testing.checks_for(Good())}
+    upsamplers = {check.name for check in srkit.testing.checks_for(upsampler)}
+    assert len(architecture) == 9
+    assert len(upsamplers) == 6
+
+
+def test_check_functions_run_all_and_refuse_others():
+    """check_architecture and check_upsampler run every check; an object of neither kind is refused."""
+    srkit.testing.check_architecture(Good())
+    srkit.testing.check_upsampler(upsampler)
+    with pytest.raises(srkit.ContractError):
+        srkit.testing.check_architecture(Greedy())
+    with pytest.raises(TypeError, match="neither an Architecture nor an Upsampler"):
+        srkit.testing.checks_for(object())
+
+
+SOURCE = """
+import srkit
+from {module} import {name}
+architecture = {name}()
+architecture.name = "foreign"
+@srkit.hookimpl
+def srkit_register_architectures(register):
+    register(srkit.ArchitectureSpec(name="foreign", target=__name__ + ":architecture", summary="Somebody else's."))
+"""
+
+
+@pytest.mark.parametrize(("name", "exit_code"), [("Good", 0), ("Greedy", 1)])
+def test_command_on_a_foreign_distribution(tmp_path, monkeypatch, name, exit_code):
+    """'srkit check' holds any installed plugin to the contracts, and can be limited to some checks."""
+    monkeypatch.syspath_prepend(tmp_path)
+    import sys
+
+    monkeypatch.setitem(sys.modules, "culprits", sys.modules[__name__])
+    install(tmp_path, "foreign-nets", SOURCE.format(module="culprits", name=name))
+    plugins.reload()
+    result = CliRunner().invoke(program, ["check", "foreign-nets"])
+    assert result.exit_code == exit_code, result.output
+    assert ("FAILED" in result.output) == bool(exit_code)
+    only = CliRunner().invoke(program, ["check", "foreign-nets", "--only", "survives_saving"])
+    assert "1 of 1 checks passed" in only.output
+    skipped = CliRunner().invoke(program, ["check", "foreign-nets", "--skip", "leaves_others_alone"])
+    assert "8 of 8 checks passed" in skipped.output
+
+
+def test_command_reports_what_cannot_be_loaded(tmp_path, monkeypatch):
+    """A registered object that cannot be imported fails its check instead of ending the command."""
+    monkeypatch.syspath_prepend(tmp_path)
+    source = """
+import srkit
+@srkit.hookimpl
+def srkit_register_architectures(register):
+    register(srkit.ArchitectureSpec(name="ghost", target="no.where:thing", summary="Not there."))
+"""
+    install(tmp_path, "ghost-nets", source)
+    plugins.reload()
+    result = CliRunner().invoke(program, ["check", "ghost-nets"])
+    assert result.exit_code == 1
+    assert "[can_be_loaded] PluginError" in result.output
