@@ -12,6 +12,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .api import load, upscale
     from .declarations import (
         ArchitectureSpec,
         CommandSpec,
@@ -45,11 +46,12 @@ if TYPE_CHECKING:
     from .networks import LoadedNetwork, load_network
     from .protocols import Architecture, Size, Stream, Upsampler
     from .settings import Settings
-    from .upscaler import Upscaler, load, upscale
+    from .upscaler import Upscaler
 
     __version__: str
 else:
     _HOMES = {
+        "api": ("load", "upscale"),
         "declarations": (
             "ArchitectureSpec", "CommandSpec", "Control", "ModelCard", "PackagedWeights", "Recognition", "Traits",
             "UpsamplerSpec",
@@ -63,7 +65,7 @@ else:
         "networks": ("LoadedNetwork", "load_network"),
         "protocols": ("Architecture", "Size", "Stream", "Upsampler"),
         "settings": ("Settings",),
-        "upscaler": ("Upscaler", "load", "upscale"),
+        "upscaler": ("Upscaler",),
     }  # fmt: skip
     _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

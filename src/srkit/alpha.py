@@ -1,8 +1,10 @@
-"""Transparency: premultiplied on the way in, bounded and divided out on the way out.
+"""Transparency: what is hidden must not leak, opaque stays exactly opaque and empty exactly empty.
 
-A network sees neighbours, so colours under zero alpha would leak into what shows. Premultiplied (Porter and Duff,
-"Compositing digital images", 1984) they are zero and cannot. What the network makes of alpha is clamped to the range of
-the input's alpha nearby, so that opaque stays exactly opaque and empty exactly empty.
+A network sees neighbours, so colours under zero alpha would leak into what shows. Where alpha goes through the network
+beside the colours, they are premultiplied (Porter and Duff, "Compositing digital images", 1984) and divided out after: both
+edges are sharpened alike. Where alpha is only resized, the network sees straight colours, hidden ones replaced by the
+premultiplied mean of what shows around them (a normalised convolution; Knutsson and Westin, 1993): divided by a softer
+alpha, sharpened premultiplied edges would come out dark. Either way alpha is clamped to the range of the input's nearby.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .protocols import Size
+from .resample import ROWS
 from .rows import RowWindow
 
 
@@ -23,8 +26,31 @@ def premultiply(planes: Tensor) -> Tensor:
     return torch.cat((planes[:-1] * planes[-1:], planes[-1:]))
 
 
-def bound_and_divide(planes: Iterable[Tensor], alpha: Iterable[Tensor], size: Size, new_size: Size) -> Iterator[Tensor]:
-    """Premultiplied planes (C, h, W) of the result → straight ones, alpha held to the input's local range.
+def divide(planes: Tensor) -> Tensor:
+    """Undo ``premultiply``; colours are first held to [0, alpha], which is all that a premultiplied picture can have."""
+    alpha = planes[-1:]
+    colour = torch.minimum(planes[:-1].clamp(min=0), alpha)
+    return torch.cat((colour / alpha.clamp(min=torch.finfo(planes.dtype).tiny), alpha))
+
+
+FILL = 8
+"""Pixels beyond what shows that ``fill_hidden`` fills: further off, an edge no longer matters to what the eye sees."""
+
+
+def fill_hidden(strips: Iterable[Tensor], height: int) -> Iterator[Tensor]:
+    """Strips (C, h, W) with alpha last → their straight colours (C - 1, h, W), those under zero alpha replaced."""
+    window = RowWindow(premultiply(strip) for strip in strips)
+    for top in range(0, height, ROWS):
+        bottom = min(top + ROWS, height)
+        first = max(0, top - FILL)
+        planes = window.rows(first, min(bottom + FILL, height))
+        rows = slice(top - first, bottom - first)
+        here, around = planes[:, rows], F.avg_pool2d(planes, 2 * FILL + 1, stride=1, padding=FILL)[:, rows]
+        yield divide(torch.where(here[-1:] > 0, here, around))[:-1]
+
+
+def bound(planes: Iterable[Tensor], alpha: Iterable[Tensor], size: Size, new_size: Size) -> Iterator[Tensor]:
+    """Planes (C, h, W) of the result, alpha last, with alpha held to the input's local range, and nothing under none.
 
     ``alpha``: strips (1, h, W) of the input's alpha, a picture of ``size``; the planes are of ``new_size``.
     """
@@ -34,10 +60,7 @@ def bound_and_divide(planes: Iterable[Tensor], alpha: Iterable[Tensor], size: Si
         low, high = bounds.rows(top, top + strip.shape[-2])
         top += strip.shape[-2]
         opacity = strip[-1:].clamp(low.to(strip.device), high.to(strip.device))
-        # Colour within [0, alpha] is what a premultiplied picture can hold; it also tames the division by little.
-        colour = torch.minimum(strip[:-1].clamp(min=0), opacity)
-        straight = torch.where(opacity > 0, colour / opacity.clamp(min=torch.finfo(strip.dtype).tiny), 0.0)
-        yield torch.cat((straight, opacity))
+        yield torch.cat((torch.where(opacity > 0, strip[:-1], 0.0), opacity))
 
 
 class _LocalRange:

@@ -66,19 +66,23 @@ def layout_of(img: object) -> Layout:
     return Layout(img.shape[0], img.shape[1], channels, img.dtype, img.ndim == 2)
 
 
-def to_planes(strip: np.ndarray, layout: Layout, order: str) -> Tensor:
+def to_planes(strip: np.ndarray, layout: Layout, order: str, top: int = 0) -> Tensor:
     """Rows of a picture, (h, W) or (h, W, C) → (C, h, W) float32 in [0, 1], RGB. The array is not touched.
+
+    ``top``: the row of the picture that the strip begins with, for the error.
 
     Raises ImageError for float values that are NaN, infinite or outside [0, 1].
     """
     rows = strip[:, :, None] if strip.ndim == 2 else strip
+    if layout.dtype.kind == "f":
+        # Before colours swap places and float64 is rounded: the error speaks of the array as it was passed.
+        _check_range(rows, top)
     if order == "bgr" and layout.channels >= 3:
         rows = rows[:, :, [2, 1, 0, 3][: layout.channels]]
     values = rows.astype(np.float32)
     if layout.white > 1:
         values /= np.float32(layout.white)
     elif layout.dtype.kind == "f":
-        _check_range(values)
         np.clip(values, 0, 1, out=values)
     return torch.from_numpy(np.ascontiguousarray(values)).permute(2, 0, 1)
 
@@ -97,7 +101,7 @@ def from_planes(planes: Tensor, layout: Layout, order: str) -> np.ndarray:
     return rows[:, :, 0] if layout.flat else rows
 
 
-def _check_range(values: np.ndarray) -> None:
+def _check_range(values: np.ndarray, top: int) -> None:
     low, high = float(values.min()), float(values.max())
     if np.isfinite(low) and np.isfinite(high):
         if low < -_SLACK or high > 1 + _SLACK:
@@ -109,7 +113,7 @@ def _check_range(values: np.ndarray) -> None:
     bad = ~np.isfinite(values)
     y, x, c = np.argwhere(bad)[0]
     raise ImageError(
-        f"the picture has {int(bad.sum())} values that are NaN or infinite, the first in row {y}, column {x}, "
+        f"the picture has {int(bad.sum())} values that are NaN or infinite, the first in row {top + y}, column {x}, "
         f"channel {c}; replace them first, for example with numpy.nan_to_num(img)"
     )
 

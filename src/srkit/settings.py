@@ -39,7 +39,7 @@ def parse_device(device: str | torch.device | None) -> torch.device:
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         parsed = torch.device(device)
-        torch.empty(1, device=parsed)
+        torch.zeros(1, device=parsed).item()  # the meta device, too, exists but cannot compute
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         here = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
         if torch.backends.mps.is_available():

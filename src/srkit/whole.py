@@ -25,7 +25,6 @@ class WholeImage:
                     f"{name}={getattr(settings, name)} asks for bounded memory, which the whole-image upsampler "
                     f"cannot give; leave {name} out, or install an engine that streams (srkit-engine-tiled)"
                 )
-        # A copy is not needed: load_state_dict filled this network for us alone.
         network.to(device=settings.device, dtype=settings.dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
         def stream(strips: Iterator[Tensor], size: Size) -> Iterator[Tensor]:

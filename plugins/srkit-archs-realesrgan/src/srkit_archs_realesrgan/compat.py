@@ -10,6 +10,7 @@ import copy
 import os
 from collections.abc import Sequence
 
+import attrs
 import numpy as np
 import torch
 from torch import nn
@@ -47,17 +48,10 @@ class RealESRGANer:
         weights = _shares(model_path, dni_weight)
         network = srkit.load_network(weights=weights)
         if model is not None:
-            # The caller's module is left alone: srkit moves and freezes its own.
-            model = copy.deepcopy(model)
+            model = copy.deepcopy(model)  # the caller's keeps its weights
             model.load_state_dict(network.network.state_dict())
-            network = srkit.LoadedNetwork(
-                network=model.eval().requires_grad_(False),
-                architecture=network.architecture,
-                config=network.config,
-                traits=srkit.Traits(scale=scale, multiple_of=_UNSHUFFLE.get(scale, 1)),
-                name=network.name,
-                sources=network.sources,
-            )
+            traits = srkit.Traits(scale=scale, multiple_of=_UNSHUFFLE.get(scale, 1))
+            network = attrs.evolve(network, network=model.eval().requires_grad_(False), traits=traits)
         if network.traits.scale != scale:
             raise srkit.SettingsError(f"scale={scale}, but {network.name} is a ×{network.traits.scale} network")
         self.scale = scale

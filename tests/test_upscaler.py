@@ -1,0 +1,245 @@
+"""The pipeline: exact, lazy, the same for strips as for whole pictures; and what it says when things go wrong."""
+
+import os
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import compact, cut, nearest, pictures, scales, sides
+
+torch = pytest.importorskip("torch")
+
+from safetensors.torch import save_file  # noqa: E402
+
+import srkit  # noqa: E402
+from srkit import plugins  # noqa: E402
+from srkit.errors import ImageError, NonFiniteOutput  # noqa: E402
+from srkit.pixels import layout_of  # noqa: E402
+
+
+class RowByRow:
+    """An engine for networks that look at one row only: each strip through the network as it comes."""
+
+    name = "row-by-row"
+
+    def prepare(self, network, settings):
+        def stream(strips, size):
+            for strip in strips:
+                yield network(strip.to(settings.dtype))
+
+        return stream
+
+
+engine = RowByRow()
+
+
+@pytest.fixture(scope="module")
+def by_rows():
+    """``nearest`` on an engine that streams, registered as a plugin would register it."""
+    spec = srkit.UpsamplerSpec(name="row-by-row", target=f"{__name__}:engine", summary="Strips as they come.")
+    plugins.reload().upsamplers.add(spec, plugins.current().reports[0])
+    upscaler = nearest(2, engine="row-by-row")
+    assert upscaler.engine == "row-by-row"
+    return upscaler
+
+
+def picture(height, width, batch=1, channels=3):
+    """Random planes as a network takes them."""
+    values = np.random.default_rng(height * 31 + width).random((batch, channels, height, width), dtype=np.float32)
+    return torch.from_numpy(values)
+
+
+def forward(upscaler, image):
+    """The plain forward of its network on the channels-last tensor."""
+    with torch.inference_mode():
+        return upscaler.loaded.network(image.contiguous(memory_format=torch.channels_last))
+
+
+@given(st.data(), sides, sides, st.integers(1, 2), st.sampled_from((1, 3)))
+def test_stream_is_the_forward_of_the_network(data, height, width, batch, channels):
+    """For any cut into strips the float output equals the plain forward in every bit."""
+    upscaler, image = compact(channels=channels), picture(height, width, batch, channels)
+    strips = data.draw(cut(image, axis=2))
+    out = torch.cat(list(upscaler.stream(iter(strips), (height, width))), 2)
+    assert torch.equal(out, forward(upscaler, image))
+
+
+@pytest.mark.parametrize("scale", [1, 2, 4])
+@given(data=st.data(), height=sides, width=sides, pre_pad=st.integers(0, 12))
+def test_alignment_is_by_reflection(scale, data, height, width, pre_pad):
+    """Sizes a network cannot take are padded like numpy.pad(mode="reflect"), by pre_pad more, and cropped."""
+    rrdb = pytest.importorskip("srkit_archs_realesrgan.rrdb")
+    config = {"scale": scale, "num_feat": 8, "num_block": 1, "num_grow_ch": 4}
+    traits = rrdb.architecture.traits(**config)
+    upscaler = srkit.Upscaler.from_network(
+        rrdb.architecture.build(**config), traits, engine="whole", device="cpu", pre_pad=pre_pad
+    )
+    image = picture(height, width)
+    ends = [(0, pre_pad + -(side + pre_pad) % traits.multiple_of) for side in (height, width)]
+    padded = torch.from_numpy(np.pad(image.numpy(), [(0, 0), (0, 0), *ends], mode="reflect"))
+    assert all(side % traits.multiple_of == 0 for side in padded.shape[2:])
+    expected = forward(upscaler, padded)[..., : height * scale, : width * scale]
+    strips = data.draw(cut(image, axis=2))
+    assert torch.equal(torch.cat(list(upscaler.stream(strips, (height, width))), 2), expected)
+
+
+@given(
+    data=st.data(),
+    img=pictures(),
+    scale=scales,
+    alpha=st.sampled_from(("network", "resize")),
+    order=st.sampled_from(("rgb", "bgr")),
+)
+def test_strips_give_the_whole_picture(by_rows, data, img, scale, alpha, order):
+    """Fed and run strip by strip, a picture of any layout comes out as it does at once, in every bit."""
+    whole = nearest(2)(img, scale=scale, alpha=alpha, order=order)
+    strips = iter(data.draw(cut(img)))
+    rows = by_rows.rows(strips, layout_of(img), whole.shape[:2], alpha=alpha, order=order)
+    assert np.array_equal(np.concatenate(list(rows)), whole)
+
+
+@pytest.mark.parametrize("alpha", ["network", "resize"])
+@pytest.mark.parametrize("scale", [0.5, 2, 3.7])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_rows_leave_before_the_picture_has_come(by_rows, channels, scale, alpha):
+    """With an engine that streams, the pipeline asks for input only as it needs it."""
+    pulled, height = [], 1200
+
+    def strips():
+        for top in range(0, height, 4):
+            pulled.append(top)
+            yield np.random.default_rng(top).random((4, 5, channels), dtype=np.float32)
+
+    layout = srkit.pixels.Layout(height, 5, channels, np.dtype("float32"), flat=False)
+    done = 0
+    for rows in by_rows.rows(strips(), layout, (round(height * scale), round(5 * scale)), alpha=alpha):
+        done += len(rows)
+        # Stages may go by 64 rows of their own; a kernel of half the size reaches 12 rows.
+        assert 4 * len(pulled) <= (done + 64) / scale + 64 + 12
+    assert done == round(height * scale)
+    assert 4 * len(pulled) == height
+
+
+class Spoilt(torch.nn.Module):
+    """Repeats pixels; where the input is white it gives ``value``."""
+
+    def __init__(self, value):
+        super().__init__()
+        self.value = value
+
+    def forward(self, x):
+        return torch.where(x == 1, self.value, x).repeat_interleave(2, 2).repeat_interleave(2, 3)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize(
+    ("precision", "remedy"),
+    [
+        ("float32", "weights are damaged"),
+        ("float16", "use precision='float32', or 'bfloat16'"),
+        ("bfloat16", "damaged"),
+    ],
+)
+def test_a_result_that_is_no_number_is_refused(value, precision, remedy):
+    """NaN or infinity is an error that names the network, the row and a remedy that is not already in use."""
+    upscaler = srkit.Upscaler.from_network(
+        Spoilt(value), srkit.Traits(scale=2), engine="whole", device="cpu", precision=precision, name="spoilt"
+    )
+    img = np.zeros((5, 6, 3), np.uint8)
+    assert not upscaler(img).any()
+    img[3, 2] = 255
+    with pytest.raises(
+        NonFiniteOutput, match=rf"spoilt gave NaN or infinity in {precision} \(first in output row 6\).*{remedy}"
+    ):
+        upscaler(img)
+
+
+def test_the_row_of_a_result_that_is_no_number_is_the_pictures(by_rows):
+    """Run strip by strip, the row told is counted from the top of the picture."""
+    image = torch.zeros(1, 3, 6, 5)
+    image[0, 1, 4, 2] = float("nan")
+    with pytest.raises(NonFiniteOutput, match="first in output row 8"):
+        list(by_rows.stream(image.split(2, dim=2), (6, 5)))
+
+
+def test_an_overflowing_sum_is_no_infinity():
+    """A large bright picture is not refused because its sum has no place in float16."""
+    out = nearest(2, precision="float16")(np.full((300, 300), 255, np.uint8))
+    assert (out == 255).all()
+
+
+@pytest.mark.parametrize(
+    ("strips", "message"),
+    [
+        ([torch.zeros(1, 4, 4, 5)], r"at row 0 has shape \(1, 4, 4, 5\); expected \(., 3, h, 5\)"),
+        ([torch.zeros(1, 3, 2, 5), torch.zeros(1, 3, 2, 6)], r"at row 2 has shape \(1, 3, 2, 6\)"),
+        ([torch.zeros(1, 3, 2, 5), torch.zeros(2, 3, 2, 5)], r"at row 2 has shape \(2, 3, 2, 5\)"),
+        ([torch.zeros(1, 3, 4, 5), torch.zeros(1, 3, 0, 5)], r"with h ≥ 1"),
+        ([torch.zeros(1, 3, 3, 5)], r"ended after 3 rows, but size=\(4, 5\) announced 4"),
+        ([], r"ended after 0 rows"),
+        ([torch.zeros(1, 3, 5, 5)], r"hold 5 rows or more, but size=\(4, 5\) announced 4"),
+        ([torch.zeros(1, 3, 4, 5, dtype=torch.uint8)], r"must be a float tensor \(B, C, h, W\), not torch.uint8"),
+        ([torch.zeros(3, 4, 5)], r"must be a float tensor .*\(3, 4, 5\)"),
+        ([np.zeros((1, 3, 4, 5), np.float32)], r"must be a float tensor .*not ndarray"),
+    ],
+    ids=["channels", "width", "batch", "no rows", "few", "none", "many", "integers", "axes", "array"],
+)
+def test_strips_that_make_no_picture_are_refused(strips, message):
+    """The error names the row and the shape, and what was expected."""
+    with pytest.raises(ImageError, match=message):
+        list(nearest(2).stream(strips, (4, 5)))
+    with pytest.raises(ImageError, match=r"size=\(0, 5\) is not a picture's"):
+        list(nearest(2).stream(strips, (0, 5)))
+
+
+def test_progress_counts_the_rows_of_the_result():
+    """A progress function is called with (rows done, rows in all), upwards, and ends at all of them."""
+    seen = []
+    nearest(2)(np.zeros((100, 4), np.uint8), scale=3, progress=lambda *step: seen.append(step))
+    done = [step[0] for step in seen]
+    assert len(seen) > 1
+    assert done == sorted(set(done))
+    assert seen[-1] == (300, 300)
+    assert {step[1] for step in seen} == {300}
+
+
+@pytest.fixture
+def weights(tmp_path):
+    """A weight file, and a function that writes another network's weights of the same size into it."""
+    srvgg = pytest.importorskip("srkit_archs_realesrgan.srvgg")
+    path = tmp_path / "small.safetensors"
+
+    def write(seed):
+        torch.manual_seed(seed)
+        network = srvgg.SRVGGNetCompact(num_feat=4, num_conv=1, upscale=2)
+        save_file(network.state_dict(), path)
+        os.utime(path, ns=(seed, seed))
+
+    write(0)
+    return path, write
+
+
+def test_a_loop_over_pictures_loads_weights_once(weights, monkeypatch):
+    """Calls of upscale that want the same network share it; options of the picture make no difference."""
+    loads, load = [], srkit.load
+    monkeypatch.setattr("srkit.upscaler.load", lambda *a, **k: loads.append(a) or load(*a, **k))
+    img = np.random.default_rng(0).integers(0, 256, (6, 7, 4), np.uint8)
+    first = srkit.upscale(img, weights=weights[0])
+    assert np.array_equal(srkit.upscale(img, weights=str(weights[0])), first)
+    assert srkit.upscale(img, weights=weights[0], scale=3, alpha="resize", order="bgr").shape == (18, 21, 4)
+    assert len(loads) == 1
+    assert np.array_equal(load(weights=weights[0])(img), first)
+    srkit.upscale(img, weights=weights[0], pre_pad=2)
+    assert len(loads) == 2
+
+
+def test_a_replaced_weight_file_is_noticed(weights):
+    """A file with new contents is read again, though its name and its size stay."""
+    path, write = weights
+    img = np.random.default_rng(0).random((6, 7, 3), dtype=np.float32)
+    old = srkit.upscale(img, weights=path)
+    write(1)
+    new = srkit.upscale(img, weights=path)
+    assert not np.array_equal(new, old)
+    assert np.array_equal(new, srkit.load(weights=path)(img))
