@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import itertools
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -27,6 +30,37 @@ def _closed_world(monkeypatch, tmp_path_factory):
     from srkit import plugins
 
     plugins._current = None
+
+
+_number = itertools.count()
+
+
+@pytest.fixture
+def install(tmp_path, monkeypatch):
+    """Install a distribution of one module, found the way real ones are; gives the module's name, new each time."""
+    site = tmp_path / "site-packages"
+    site.mkdir()
+    monkeypatch.syspath_prepend(site)
+    modules = []
+
+    def install(distribution, source, *, version="1.2", entry_point="fake", entry_points=None, files=()):
+        module = f"fake_plugin_{next(_number)}"
+        modules.append(module)
+        if source is not None:
+            (site / f"{module}.py").write_text(source, "utf-8")
+        info = site / f"{distribution.replace('-', '_')}-{version}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n")
+        (info / "entry_points.txt").write_text(entry_points or f"[srkit]\n{entry_point} = {module}\n")
+        for path, text in dict(files).items():
+            (site / path).parent.mkdir(exist_ok=True)
+            (site / path).write_text(text, "utf-8")
+        importlib.invalidate_caches()
+        return module
+
+    yield install
+    for module in modules:
+        sys.modules.pop(module, None)
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,6 @@ import sys
 
 import pytest
 from click.testing import CliRunner
-from fake import install
 
 import srkit
 from srkit import plugins
@@ -73,10 +72,9 @@ def test_a_missing_distribution_is_named(monkeypatch):
     assert "pip install srkit-io" in result.output
 
 
-def test_plugins_shows_what_is_broken(tmp_path, monkeypatch):
+def test_plugins_shows_what_is_broken(install):
     """A broken plugin is shown with distribution, version and cause, its traceback on request, and the exit code is 1."""
-    monkeypatch.syspath_prepend(tmp_path)
-    install(tmp_path, "broken-one", "raise RuntimeError('no such luck')", version="4.5")
+    install("broken-one", "raise RuntimeError('no such luck')", version="4.5")
     plugins.reload()
     result = _srkit("plugins")
     assert result.exit_code == 1
@@ -86,9 +84,8 @@ def test_plugins_shows_what_is_broken(tmp_path, monkeypatch):
     assert "Traceback" in _srkit("plugins", "--traceback").output
 
 
-def test_plugin_command_runs(tmp_path, monkeypatch):
+def test_plugin_command_runs(install):
     """A command that a plugin registers runs like a built-in one."""
-    monkeypatch.syspath_prepend(tmp_path)
     source = """
 import click, srkit
 @click.command()
@@ -98,30 +95,29 @@ def greet():
 def srkit_register_commands(register):
     register(srkit.CommandSpec(name="greet", target=__name__ + ":greet", summary="Greets."))
 """
-    install(tmp_path, "greeter", source)
+    install("greeter", source)
     plugins.reload()
     assert _srkit("greet").output == "hello from a plugin\n"
     assert "Greets." in _srkit("--help").output
 
 
 @pytest.mark.parametrize("target", ["missing.module:x", "srkit.errors:SrkitError"])
-def test_a_command_that_cannot_be_loaded_is_told(tmp_path, monkeypatch, target):
+def test_a_command_that_cannot_be_loaded_is_told(install, tmp_path, target):
     """A command whose target is missing, or is no command, is an error message that names its plugin."""
-    monkeypatch.syspath_prepend(tmp_path)
     source = f"""
 import srkit
 @srkit.hookimpl
 def srkit_register_commands(register):
     register(srkit.CommandSpec(name="nothing", target={target!r}, summary="Does nothing."))
 """
-    install(tmp_path, "hollow", source)
-    source = repr(str(tmp_path))
+    install("hollow", source)
+    source = repr(str(tmp_path / "site-packages"))
     code = (
         f"import sys; sys.path.insert(0, {source}); sys.argv = ['srkit', 'nothing']\nfrom srkit.cli import main; main()"
     )
     done = _python(code)
     assert done.returncode == 1
-    assert "hollow 1.2.3" in done.stderr
+    assert "hollow 1.2" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -4,9 +4,6 @@
 
 from __future__ import annotations
 
-import importlib
-import itertools
-import sys
 from pathlib import Path
 
 import pytest
@@ -32,8 +29,6 @@ from srkit.weights.locate import Located, cache_directory
 from srkit_archs_realesrgan.rrdb import RRDBNet
 from srkit_archs_realesrgan.srvgg import SRVGGNetCompact
 
-_number = itertools.count()
-
 
 def compact(seed=0, **config):
     torch.manual_seed(seed)
@@ -54,23 +49,15 @@ def save(tmp_path):
 
 
 @pytest.fixture
-def plugin(tmp_path, monkeypatch):
-    """Install a plugin of this source; ``MODULE`` in it is the module's name."""
-    module = f"fake_networks_{next(_number)}"
-    monkeypatch.syspath_prepend(tmp_path)
+def plugin(install):
+    """Install a plugin of this source, without problems."""
 
     def plugin(source):
-        info = tmp_path / "fake_networks-1.0.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: fake-networks\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text(f"[srkit]\nfake = {module}\n")
-        (tmp_path / f"{module}.py").write_text(f"import srkit\nMODULE = {module!r}\n{source}")
-        importlib.invalidate_caches()
+        install("fake-networks", f"import srkit\n{source}")
         (report,) = (report for report in plugins.reload().reports if report.distribution == "fake-networks")
         assert not report.problems
 
-    yield plugin
-    sys.modules.pop(module, None)
+    return plugin
 
 
 @pytest.fixture
@@ -93,9 +80,15 @@ def srkit_register_models(register):
 
 @pytest.fixture
 def located(monkeypatch, save):
-    """Every model of the catalogue is one small file; gives the names that were asked for."""
-    asked, path = [], save(compact())
-    monkeypatch.setattr(locate, "find_local", lambda card: asked.append(card.name) or Located(path, "a test"))
+    """Every model of the catalogue is a small file of its architecture; gives the names that were asked for."""
+    rrdb = RRDBNet(num_feat=8, num_block=1, num_grow_ch=4)
+    asked, paths = [], {"srvgg": save(compact(), "srvgg.pth"), "rrdb": save(rrdb, "rrdb.pth")}
+
+    def find(card):
+        asked.append(card.name)
+        return Located(paths[card.architecture], "a test")
+
+    monkeypatch.setattr(locate, "find_local", find)
     return asked
 
 
@@ -211,7 +204,7 @@ net = Net()
 @srkit.hookimpl
 def srkit_register_architectures(register):
     register(srkit.ArchitectureSpec(name="a-absent", target="not_there:net", summary="cannot be imported"))
-    register(srkit.ArchitectureSpec(name="b-rude", target=f"{MODULE}:net", summary="raises"))
+    register(srkit.ArchitectureSpec(name="b-rude", target=f"{__name__}:net", summary="raises"))
 """)
     assert load_network(weights=save(compact())).architecture == "srvgg"
     with pytest.raises(UnrecognisedWeights) as caught:
@@ -281,6 +274,21 @@ def test_which_model(located, arguments, name):
     """An architecture alone means its default model, nothing at all the default of all; names know no case."""
     assert load_network(**arguments).name == name
     assert located == [name]
+
+
+def test_a_model_whose_file_is_another_network(tiny, save, monkeypatch):
+    """A file in a model's place that holds another architecture is refused, not taken for the model."""
+    rrdb = RRDBNet(num_feat=8, num_block=1, num_grow_ch=4)
+    monkeypatch.setattr(locate, "find_local", lambda card: Located(save(rrdb), "a test"))
+    with pytest.raises(MismatchedWeights, match="tiny should be of architecture 'srvgg'.* holds 'rrdb'"):
+        load_network(model="tiny")
+
+
+def test_a_word_is_a_model(tiny):
+    """A bare word in weights= that is neither file nor model is told with the models there are."""
+    with pytest.raises(UnknownName, match="unknown model 'tinny'; did you mean 'tiny'") as caught:
+        load_network(weights="tinny")
+    assert "nor is there a file" in caught.value.__notes__[0]
 
 
 def test_no_default(monkeypatch):

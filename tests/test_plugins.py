@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import itertools
 import subprocess
 import sys
 import textwrap
@@ -15,7 +13,6 @@ import srkit
 from srkit import hookspecs, plugins
 from srkit.errors import PluginError, UnknownName
 
-_number = itertools.count()
 HOOK = "import srkit\n@srkit.hookimpl\ndef srkit_register_architectures(register):\n"
 
 
@@ -23,29 +20,6 @@ def registering(*names, target="'nowhere:net'"):
     """The source of a plugin that registers architectures of these names."""
     spec = "    register(srkit.ArchitectureSpec(name={!r}, target={}, summary='a net'))\n"
     return HOOK + "".join(spec.format(name, target) for name in names)
-
-
-@pytest.fixture
-def install(tmp_path, monkeypatch):
-    """Install a distribution of one module, whose name is new each time."""
-    monkeypatch.syspath_prepend(tmp_path)
-    modules = []
-
-    def install(distribution, source, *, entry_point="fake", entry_points=None):
-        module = f"fake_plugin_{next(_number)}"
-        modules.append(module)
-        if source is not None:
-            (tmp_path / f"{module}.py").write_text(source, "utf-8")
-        info = tmp_path / f"{distribution.replace('-', '_')}-1.2.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.2\n")
-        (info / "entry_points.txt").write_text(entry_points or f"[srkit]\n{entry_point} = {module}\n")
-        importlib.invalidate_caches()
-        return module
-
-    yield install
-    for module in modules:
-        sys.modules.pop(module, None)
 
 
 def report_of(found, distribution):
@@ -183,7 +157,7 @@ def test_malformed_entry_points(install, line):
 def test_entry_points_without_metadata(install, tmp_path):
     """What a torn installation leaves takes nothing else down."""
     install("torn", registering("torn-net"))
-    (tmp_path / "torn-1.2.dist-info" / "METADATA").unlink()
+    (tmp_path / "site-packages" / "torn-1.2.dist-info" / "METADATA").unlink()
     install("healthy", registering("net"))
     found = plugins.reload()
     assert "net" in found.architectures

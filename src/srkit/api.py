@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from . import plugins
 from .networks import Source, load_network
 from .pixels import layout_of
 from .progress import Progress
@@ -107,7 +108,7 @@ def upscale(
         check_scale(scale)
     shares = weights if isinstance(weights, Mapping) else {} if weights is None else {weights: 1.0}
     key = (
-        model, arch, denoise, engine, str(device), precision, memory, rows, pre_pad,
+        plugins.current(), model, arch, denoise, engine, str(device), precision, memory, rows, pre_pad,
         tuple((os.fspath(source), share, _stamp(source)) for source, share in shares.items()),
     )  # fmt: skip
     upscaler = _kept.get(

@@ -25,6 +25,7 @@ def _target(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
 
 
 _names = attrs.validators.deep_iterable(_name, attrs.validators.instance_of(tuple))
+_count = [attrs.validators.instance_of(int), attrs.validators.ge(1)]
 _text = attrs.validators.instance_of(str)
 _digest = attrs.validators.optional(attrs.validators.matches_re("[0-9a-f]{64}"))
 
@@ -105,10 +106,17 @@ class ModelCard:
     tags: tuple[str, ...] = attrs.field(default=(), validator=_names)
     url: str | None = attrs.field(default=None, validator=attrs.validators.optional(_text))
     sha256: str | None = attrs.field(default=None, validator=_digest)
-    size: int | None = None
-    packaged: tuple[PackagedWeights, ...] = ()
-    controls: Mapping[str, Control] = attrs.field(factory=dict)
-    default: bool = False
+    size: int | None = attrs.field(default=None, validator=attrs.validators.optional(_count))
+    packaged: tuple[PackagedWeights, ...] = attrs.field(
+        default=(),
+        validator=attrs.validators.deep_iterable(
+            attrs.validators.instance_of(PackagedWeights), attrs.validators.instance_of(tuple)
+        ),
+    )
+    controls: Mapping[str, Control] = attrs.field(
+        factory=dict, validator=attrs.validators.deep_mapping(_text, attrs.validators.instance_of(Control))
+    )
+    default: bool = attrs.field(default=False, validator=attrs.validators.instance_of(bool))
     aliases: tuple[str, ...] = attrs.field(default=(), validator=_names)
 
 
@@ -120,10 +128,10 @@ class Traits:
     multiples of it; the pipeline pads by reflection and crops.
     """
 
-    scale: int = attrs.field(validator=attrs.validators.ge(1))
-    in_channels: int = attrs.field(default=3, validator=attrs.validators.ge(1))
-    out_channels: int = attrs.field(default=3, validator=attrs.validators.ge(1))
-    multiple_of: int = attrs.field(default=1, validator=attrs.validators.ge(1))
+    scale: int = attrs.field(validator=_count)
+    in_channels: int = attrs.field(default=3, validator=_count)
+    out_channels: int = attrs.field(default=3, validator=_count)
+    multiple_of: int = attrs.field(default=1, validator=_count)
 
 
 @attrs.frozen

@@ -41,7 +41,8 @@ class UnknownName(SrkitError, LookupError):
         close = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
         hint = f"; did you mean {folded[close[0]]!r}?" if close else "."
         listing = ", ".join(sorted(self.known)) or "none; install a plugin that registers one"
-        super().__init__(f"unknown {kind} {name!r}{hint} Known: {listing}")
+        shown = name if len(name) <= 80 else f"{name[:80]}…"
+        super().__init__(f"unknown {kind} {shown!r}{hint} Known: {listing}")
 
 
 class PluginError(SrkitError, RuntimeError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -14,7 +14,7 @@ from .declarations import ArchitectureSpec, ModelCard, Recognition, Traits
 from .errors import MismatchedWeights, PluginError, SettingsError, UnrecognisedWeights
 from .protocols import Architecture
 from .registry import Entry
-from .weights.locate import locate
+from .weights.locate import locate, locate_model
 from .weights.mix import check_shares, mix
 from .weights.read import read
 
@@ -56,7 +56,7 @@ def load_network(
 ) -> LoadedNetwork:
     """The network that these arguments of ``srkit.load`` mean; see there."""
     shares = _shares(model, arch, weights, denoise)
-    parts = [(_read(source, arch), share) for source, share in shares.items()]
+    parts = [(_read(source, arch), share) for source, share in shares]
     first = parts[0][0]
     for part, _ in parts[1:]:
         if (part.entry.spec.name, part.config) != (first.entry.spec.name, first.config):
@@ -82,19 +82,19 @@ def load_network(
 
 def _shares(
     model: str | None, arch: str | None, files: Source | Mapping[Source, float] | None, denoise: float | None
-) -> dict[Source, float]:
+) -> Sequence[tuple[Source | ModelCard, float]]:
     """Which weights make the network, with what share."""
     if files is not None:
         if model is not None:
             raise SettingsError(f"model={model!r} and weights={files!r} both say which weights; give one of them")
         if denoise is not None:
             raise SettingsError("denoise belongs to models of the catalogue; mix files with weights={FILE: share, …}")
-        shares = dict(files) if isinstance(files, Mapping) else {files: 1.0}
-        check_shares({os.fspath(name): share for name, share in shares.items()})
+        shares = list(files.items()) if isinstance(files, Mapping) else [(files, 1.0)]
+        check_shares([(os.fspath(name), share) for name, share in shares])
         return shares
     card = _card(model, arch)
     if denoise is None:
-        return {card.name: 1.0}
+        return [(card, 1.0)]
     control = card.controls.get("denoise")
     if control is None:
         able = [entry.spec.name for entry in plugins.current().models if "denoise" in entry.spec.controls]
@@ -103,8 +103,8 @@ def _shares(
         )
     if not 0 <= denoise <= 1:
         raise SettingsError(f"denoise={denoise} is outside [0, 1]; 1 removes most noise, 0 least")
-    shares = {card.name: denoise, control.partner: 1 - denoise}
-    return {name: share for name, share in shares.items() if share}
+    partner = plugins.current().models.find(control.partner).spec
+    return [(each, share) for each, share in ((card, denoise), (partner, 1 - denoise)) if share]
 
 
 def _card(model: str | None, arch: str | None) -> ModelCard:
@@ -133,8 +133,8 @@ def _card(model: str | None, arch: str | None) -> ModelCard:
     return defaults[0]
 
 
-def _read(source: Source, arch: str | None) -> _Part:
-    located = locate(source)
+def _read(source: Source | ModelCard, arch: str | None) -> _Part:
+    located = locate_model(source) if isinstance(source, ModelCard) else locate(source)
     tensors = read(located.path)
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     entry, recognition = recognise(shapes, located.path.name)
@@ -146,7 +146,13 @@ def _read(source: Source, arch: str | None) -> _Part:
                 f"another file",
                 located.path,
             )
-    name = os.fspath(source) if isinstance(source, str) and source in plugins.current().models else located.path.stem
+    if isinstance(source, ModelCard) and plugins.current().architectures.find(source.architecture).spec != entry.spec:
+        raise MismatchedWeights(
+            f"{source.name} should be of architecture {source.architecture!r}, but {located.path} holds {entry.spec.name!r}; "
+            f"is it another file?",
+            located.path,
+        )
+    name = source.name if isinstance(source, ModelCard) else located.path.stem
     named = {recognition.names[stored]: tensor for stored, tensor in tensors.items() if stored in recognition.names}
     return _Part(name, located.origin, entry, recognition.config, named)
 
@@ -165,7 +171,16 @@ def recognise(shapes: Mapping[str, tuple[int, ...]], name: str) -> tuple[Entry[A
         except PluginError as error:
             broken = error
             continue
-        recognition = architecture.recognise(shapes)
+        try:
+            recognition = architecture.recognise(shapes)
+        except Exception as error:  # noqa: BLE001 -- a plugin may raise anything; the next one may know
+            broken = PluginError(
+                f"{entry.spec.name!r} of {entry.owner.label} failed to look at the tensors of {name}: "
+                f"{type(error).__name__}: {error}",
+                entry.owner.distribution,
+            )
+            broken.__cause__ = error
+            continue
         if recognition is not None:
             return entry, recognition
     few = ", ".join(f"{key} {shape}" for key, shape in list(shapes.items())[:4])

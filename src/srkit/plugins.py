@@ -21,7 +21,7 @@ import pluggy
 
 from . import builtins, hookspecs
 from .declarations import ArchitectureSpec, CommandSpec, ModelCard, UpsamplerSpec
-from .registry import Registry
+from .registry import Registry, fold
 
 GROUP = "srkit"
 
@@ -93,10 +93,16 @@ class Plugins:
 
         core = PluginReport("srkit", _version("srkit"), "core", "srkit.builtins")
         self._load(core, lambda: builtins)
+        wanted = {fold(name) for name in only or ()}
+        unmet = wanted - {"core", "srkit"}
         for entry_point, distribution in _discover():
-            if only is None or only & {entry_point.name, distribution.name}:
+            names = {fold(entry_point.name), fold(distribution.name)}
+            unmet -= names
+            if only is None or names & wanted:
                 report = PluginReport(distribution.name, distribution.version, entry_point.name, entry_point.value)
                 self._load(report, entry_point.load)
+        for name in sorted(unmet):
+            core.problems.append(Problem(f"SRKIT_PLUGINS names {name!r}, but no plugin of that name is installed"))
 
     def _load(self, report: PluginReport, load: Any) -> None:
         self.reports.append(report)
@@ -159,10 +165,15 @@ def _discover() -> list[tuple[metadata.EntryPoint, metadata.Distribution]]:
     """Entry points of the group with their distributions, sorted, so that who comes first is no accident."""
     found: dict[tuple[str, str], tuple[metadata.EntryPoint, metadata.Distribution]] = {}
     for distribution in metadata.distributions():
-        for entry_point in distribution.entry_points:
-            if entry_point.group == GROUP:
-                # A distribution can be seen twice (an editable install beside its metadata): the first on sys.path counts.
-                found.setdefault((distribution.name, entry_point.name), (entry_point, distribution))
+        try:
+            ours = [entry_point for entry_point in distribution.entry_points if entry_point.group == GROUP]
+            name = distribution.name if ours else ""
+        except Exception:  # noqa: BLE001, S112 -- any package's damaged metadata: not srkit's to report
+            continue
+        for entry_point in ours:
+            # A distribution can be seen twice (an editable install beside its metadata): the first on sys.path counts.
+            if name:  # a torn installation has entry points but no name
+                found.setdefault((name, entry_point.name), (entry_point, distribution))
     return [found[key] for key in sorted(found)]
 
 

@@ -45,14 +45,14 @@ class Entry(Generic[S]):
         module, _, attribute = target.partition(":")
         try:
             loaded = getattr(importlib.import_module(module), attribute)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise PluginError(
                 f"{self.spec.name!r} of {self.owner.label} could not be loaded from {target!r}: "
                 f"{type(error).__name__}: {error}. See 'srkit plugins'.",
                 self.owner.distribution,
             ) from error
         if protocol is not None and not isinstance(loaded, protocol):
-            missing = [m for m in sorted(protocol_members(protocol)) if not hasattr(loaded, m)]
+            missing = [m for m in sorted(protocol_members(protocol)) if getattr(loaded, m, None) is None]
             raise PluginError(
                 f"{self.spec.name!r} of {self.owner.label}: {target!r} is not an {protocol.__name__}; "
                 f"it lacks {', '.join(missing)}",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import itertools
 import math
-import numbers
+import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal, TypeAlias
 
@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from . import plugins
 from .alpha import bound, divide, fill_hidden, premultiply
 from .declarations import Traits
-from .errors import ImageError, NonFiniteOutput, SettingsError
+from .errors import ImageError, NonFiniteOutput, PluginError, SettingsError
 from .networks import LoadedNetwork
 from .pixels import Layout, from_batch, from_planes, layout_of, to_batch, to_planes
 from .progress import Progress, reporter
@@ -224,8 +224,8 @@ class Upscaler:
             if done == height * scale:
                 return
         raise SettingsError(
-            f"{self.loaded.name} on engine {self.engine!r} gave {strip.shape[-1]} columns and {done} rows for {width} columns "
-            f"and {height} rows, which is not the scale {scale} of its traits; mend the traits, or report the engine"
+            f"{self.loaded.name} on engine {self.engine!r} gave {done} rows of {strip.shape[-1]} columns for {height} of "
+            f"{width}, which is not the scale {scale} of its traits; mend the traits, or report the engine"
         )
 
     def _explain_non_finite(self, rows: Tensor, top: int) -> str:
@@ -243,14 +243,28 @@ class Upscaler:
 
 def _choose_engine(name: str | None) -> Upsampler:
     registry = plugins.current().upsamplers
-    entry = registry.find(name) if name else max(registry, key=lambda candidate: candidate.spec.preference)
-    upsampler: Upsampler = entry.load(Upsampler)
-    return upsampler
+    upsampler: Upsampler
+    if name is not None:
+        upsampler = registry.find(name).load(Upsampler)
+        return upsampler
+    for entry in sorted(registry, key=lambda candidate: -candidate.spec.preference):
+        try:
+            upsampler = entry.load(Upsampler)
+        except PluginError as error:
+            warnings.warn(f"{error} Another engine runs instead.", RuntimeWarning, stacklevel=4)
+        else:
+            return upsampler
+    raise SettingsError("no engine can be loaded; see 'srkit plugins'")
 
 
 def check_scale(scale: float) -> float:
     """``scale`` as a float; raises SettingsError unless it is a finite number above 0."""
-    if isinstance(scale, bool) or not isinstance(scale, numbers.Real) or not math.isfinite(scale) or scale <= 0:
+    if (
+        isinstance(scale, bool)
+        or not isinstance(scale, int | float | np.number)
+        or not math.isfinite(scale)
+        or scale <= 0
+    ):
         raise SettingsError(f"scale={scale!r} is not a factor; it must be a number greater than 0, such as 2 or 1.5")
     return float(scale)
 
@@ -292,7 +306,7 @@ def _checked(strips: Iterable[Tensor], size: Size, channels: int) -> Iterator[Te
         batch = batch or strip.shape[0]
         if strip.shape[:2] != (batch, channels) or strip.shape[3] != width or strip.shape[2] < 1:
             raise ImageError(
-                f"the strip at row {row} has shape {tuple(strip.shape)}; expected ({batch}, {channels}, h, {width}) with h ≥ 1"
+                f"the strip at row {row} has shape {tuple(strip.shape)}; expected ({batch}, {channels}, h, {width}), h ≥ 1"
             )
         row += strip.shape[2]
         if row > height:

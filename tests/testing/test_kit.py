@@ -7,7 +7,6 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from click.testing import CliRunner  # noqa: E402
-from fake import install  # noqa: E402
 from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
@@ -263,13 +262,12 @@ def srkit_register_architectures(register):
 
 
 @pytest.mark.parametrize(("name", "exit_code"), [("Good", 0), ("Greedy", 1)])
-def test_command_on_a_foreign_distribution(tmp_path, monkeypatch, name, exit_code):
+def test_command_on_a_foreign_distribution(install, monkeypatch, name, exit_code):
     """'srkit check' holds any installed plugin to the contracts, and can be limited to some checks."""
-    monkeypatch.syspath_prepend(tmp_path)
     import sys
 
     monkeypatch.setitem(sys.modules, "culprits", sys.modules[__name__])
-    install(tmp_path, "foreign-nets", SOURCE.format(module="culprits", name=name))
+    install("foreign-nets", SOURCE.format(module="culprits", name=name))
     plugins.reload()
     result = CliRunner().invoke(program, ["check", "foreign-nets"])
     assert result.exit_code == exit_code, result.output
@@ -280,16 +278,15 @@ def test_command_on_a_foreign_distribution(tmp_path, monkeypatch, name, exit_cod
     assert "8 of 8 checks passed" in skipped.output
 
 
-def test_command_reports_what_cannot_be_loaded(tmp_path, monkeypatch):
+def test_command_reports_what_cannot_be_loaded(install):
     """A registered object that cannot be imported fails its check instead of ending the command."""
-    monkeypatch.syspath_prepend(tmp_path)
     source = """
 import srkit
 @srkit.hookimpl
 def srkit_register_architectures(register):
     register(srkit.ArchitectureSpec(name="ghost", target="no.where:thing", summary="Not there."))
 """
-    install(tmp_path, "ghost-nets", source)
+    install("ghost-nets", source)
     plugins.reload()
     result = CliRunner().invoke(program, ["check", "ghost-nets"])
     assert result.exit_code == 1

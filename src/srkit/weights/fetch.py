@@ -41,6 +41,8 @@ def fetch(url: str, target: Path, *, sha256: str | None, size: int | None = None
         megabytes = f" ({size / 1e6:.0f} MB)" if size else ""
         sys.stderr.write(f"srkit: fetching {url}{megabytes} to {target}\n")
         part = target.with_name(target.name + ".part")
+        if sha256 is None:
+            part.unlink(missing_ok=True)  # nothing could tell what is left of another file
         _download(url, part, timeout)
         if sha256 is not None and digest_of(part) != sha256:
             # What was resumed may have been another file's beginning: once more, from the start.
@@ -72,7 +74,7 @@ class _Incomplete(Exception):
 
 def _download(url: str, part: Path, timeout: float) -> None:
     """Bring ``part`` to its full length, over as many connections as bring something new."""
-    fruitless = 0
+    fruitless = most = 0
     while True:
         before = part.stat().st_size if part.exists() else 0
         try:
@@ -103,7 +105,8 @@ def _download(url: str, part: Path, timeout: float) -> None:
         else:
             return
         after = part.stat().st_size if part.exists() else 0
-        fruitless = 0 if after > before else fruitless + 1
+        fruitless = 0 if after > max(before, most) else fruitless + 1
+        most = max(before, after, most)
         if fruitless == ATTEMPTS:
             raise DownloadError(
                 f"{url} cannot be fetched: {reason}. {after} bytes are kept in {part}; run the same again to resume",
@@ -111,19 +114,32 @@ def _download(url: str, part: Path, timeout: float) -> None:
             )
 
 
+def _receive(response: http.client.HTTPResponse) -> bytes:
+    try:
+        return response.read1(_CHUNK)
+    except OSError as error:  # the network's; what goes wrong with the file is raised elsewhere
+        raise _Incomplete(f"the connection broke: {error}") from error
+
+
 def _one_connection(url: str, part: Path, have: int, timeout: float) -> None:
     headers = {"User-Agent": "srkit"}
     if have:
         headers["Range"] = f"bytes={have}-"
     request = urllib.request.Request(url, headers=headers)  # noqa: S310 -- locate() lets only http and https through
-    with urllib.request.urlopen(request, timeout=timeout) as response:  # noqa: S310
+    try:
+        answer = urllib.request.urlopen(request, timeout=timeout)  # noqa: S310
+    except urllib.error.URLError:
+        raise
+    except OSError as error:
+        raise _Incomplete(f"the connection broke: {error}") from error
+    with answer as response:
         resumed = response.status == http.HTTPStatus.PARTIAL_CONTENT
         start = have if resumed else 0
         length = response.headers.get("Content-Length")
         total = start + int(length) if length is not None else None
         bar = tqdm(total=total, initial=start, unit="B", unit_scale=True, desc=part.stem, disable=None, leave=False)
         with part.open("ab" if resumed else "wb") as file, bar:
-            while chunk := response.read1(_CHUNK):
+            while chunk := _receive(response):
                 file.write(chunk)
                 bar.update(len(chunk))
             file.flush()

@@ -13,7 +13,7 @@ import platformdirs
 
 from .. import plugins
 from ..declarations import ModelCard
-from ..errors import Offline, SettingsError, WeightsNotFound
+from ..errors import DownloadError, SettingsError, UnknownName, WeightsNotFound
 from .fetch import digest_of, fetch
 
 
@@ -40,9 +40,20 @@ def locate(source: str | os.PathLike[str]) -> Located:
     if isinstance(source, str) and re.match("https?://", text, re.IGNORECASE):
         return _locate_url(text)
     path = Path(text).expanduser()
-    if not path.exists() and isinstance(source, str) and source in plugins.current().models:
-        return locate_model(plugins.current().models.find(source).spec)
+    if isinstance(source, str) and not path.suffix and path.name == source and not _exists(path):
+        try:
+            return locate_model(plugins.current().models.find(source).spec)
+        except UnknownName as error:
+            error.add_note(f"nor is there a file {path.absolute()}")
+            raise
     return Located(path, str(path))
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name too long, a folder that may not be searched: the reader will tell
+        return False
 
 
 def locate_model(card: ModelCard, *, allow_unverified: bool = False) -> Located:
@@ -62,7 +73,7 @@ def locate_model(card: ModelCard, *, allow_unverified: bool = False) -> Located:
         )
     try:
         path = fetch(card.url, _cached(card), sha256=card.sha256, size=card.size)
-    except Offline as error:
+    except DownloadError as error:
         error.add_note(_ways(card))
         raise
     return Located(path, f"fetched from {card.url}")

@@ -62,6 +62,19 @@ def read(path: Path) -> dict[str, np.ndarray]:
             raise WeightsNotFound(f"an ncnn model is two files, and {file} is missing beside {path.name}")
     layers = _parse(param)
     data = _Data(binary)
+    try:
+        tensors = _tensors(layers, data, param)
+    except WeightsError:
+        raise
+    except (ValueError, KeyError, IndexError) as error:
+        raise WeightsError(f"{param} is a damaged ncnn model ({error}); fetch it again", param) from error
+    data.finish()
+    if not tensors:
+        raise WeightsError(f"{param} describes no layer with weights for {binary.name}", param)
+    return tensors
+
+
+def _tensors(layers: list[_Layer], data: _Data, param: Path) -> dict[str, np.ndarray]:
     tensors: dict[str, np.ndarray] = {}
     index = 0
     for layer in layers:
@@ -69,6 +82,8 @@ def read(path: Path) -> dict[str, np.ndarray]:
             operator = "conv" + _activation(layer, layers, param)
             found = list(_convolution(layer, data, param))
         elif layer.type == "PReLU":
+            if layer.integer(0) < 1:
+                raise WeightsError(f"{param}: layer {layer.name} has {layer.integer(0)} slopes", param)
             operator, found = "prelu", [("weight", data.plain(layer.integer(0)))]
         elif layer.type in _WIRING or layer.type == "ReLU":
             continue
@@ -80,15 +95,14 @@ def read(path: Path) -> dict[str, np.ndarray]:
             )
         tensors.update({f"ncnn.{index:04d}.{operator}.{kind}": array for kind, array in found})
         index += 1
-    data.finish()
-    if not tensors:
-        raise WeightsError(f"{param} describes no layer with weights", param)
     return tensors
 
 
 def _parse(param: Path) -> list[_Layer]:
     try:
         lines = param.read_text("ascii").split("\n")
+    except OSError as error:
+        raise WeightsError(f"{param} cannot be read: {error.strerror}; check its permissions", param) from error
     except UnicodeDecodeError as error:
         raise WeightsError(
             f"{param} is not text; convert binary ncnn parameters with ncnn2mem's source file", param
@@ -168,7 +182,7 @@ class _Data:
         tag = int(self._take("<u4", 1)[0])
         if tag == _FLOAT16:
             array = self._take("<f2", count)
-            self._at += -2 * count % 4
+            self._take("u1", -2 * count % 4)
             return array
         if tag == _FLOAT32:
             return self._take("<f4", count)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pickle
-import zipfile
+import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,23 +27,24 @@ def read(path: Path) -> dict[str, Tensor]:
     The kind is told by the content, not by the name (ncnn's two files by name). Raises WeightsNotFound, UnsafeWeights for
     a pickle that asks for more than tensors, and WeightsError for anything else that is not a weight file.
     """
-    if path.is_dir():
-        raise WeightsError(f"{path} is a directory; name the weight file in it", path)
-    if not path.exists():
-        near = sorted(p.name for p in path.parent.glob("*") if p.suffix in {".safetensors", ".pth", ".param"})
-        there = f"; weight files in {path.parent}: {', '.join(near)}" if near else ""
-        raise WeightsNotFound(f"there is no weight file {path}{there}")
     try:
         with path.open("rb") as file:
             head = file.read(16)
-    except OSError as error:
-        raise WeightsError(f"{path} cannot be read: {error.strerror}; check its permissions", path) from error
+    except IsADirectoryError as error:
+        raise WeightsError(f"{path} is a directory; name the weight file in it", path) from error
+    except (FileNotFoundError, NotADirectoryError) as error:
+        near = sorted(p.name for p in path.parent.glob("*") if p.suffix in {".safetensors", ".pth", ".param"})
+        there = f"; weight files in {path.parent}: {', '.join(near)}" if near else ""
+        raise WeightsNotFound(f"there is no weight file {path}{there}") from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise WeightsError(f"{path} cannot be read: {reason}; check its name and permissions", path) from error
+    if head[8:9] == b"{":  # before pickles: the length of the header may be any bytes
+        return _tensors(_read_safetensors(path), path)
     if path.suffix in {".param", ".bin"} and not _is_torch(head):
         return {name: torch.from_numpy(array) for name, array in ncnn.read(path).items()}
     if _is_torch(head):
         return _tensors(_read_torch(path), path)
-    if head[8:9] == b"{":
-        return _tensors(_read_safetensors(path), path)
     raise WeightsError(
         f"{path} is not a weight file: it starts with {head[:8]!r}, like neither safetensors, a PyTorch checkpoint nor "
         f"ncnn; fetch it again if it should be one of them",
@@ -64,26 +66,21 @@ def _read_safetensors(path: Path) -> Mapping[str, Any]:
 
 def _read_torch(path: Path) -> Any:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        # As a file: by its name torch would take it for something else.
+        with path.open("rb") as file, warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        if "GLOBAL" in str(error) or "Unsupported class" in str(error) or "Unsupported global" in str(error):
+        # Of the protocols 4 and 5 torch reads nothing in safety, and says so in a warning.
+        newer = any(re.search("pickle protocol [45]", str(warning.message)) for warning in seen)
+        if newer or any(sign in str(error) for sign in ("GLOBAL", "Unsupported class", "Unsupported global")):
             raise UnsafeWeights(
                 f"{path} is a pickle that asks for more than tensors, so it was not loaded and nothing in it was run. "
                 f"If you trust its source, load it in PyTorch yourself and save the state dict as safetensors",
                 path,
             ) from error
         raise WeightsError(f"{path} is a damaged PyTorch checkpoint; fetch it again", path) from error
-    except (
-        RuntimeError,
-        EOFError,
-        ValueError,
-        KeyError,
-        IndexError,
-        TypeError,
-        AttributeError,
-        OSError,
-        zipfile.BadZipFile,
-    ) as error:
+    except Exception as error:  # torch's reader raises whatever damaged bytes lead it to
         raise WeightsError(
             f"{path} is a damaged PyTorch checkpoint ({type(error).__name__}); fetch it again", path
         ) from error
@@ -91,9 +88,10 @@ def _read_torch(path: Path) -> Any:
 
 def _tensors(loaded: Any, path: Path) -> dict[str, Tensor]:
     """The state dict inside a checkpoint, as float32."""
-    for nest in _NESTS:
-        if isinstance(loaded, Mapping) and isinstance(loaded.get(nest), Mapping):
-            loaded = loaded[nest]
+    while isinstance(loaded, Mapping) and (
+        nest := next((name for name in _NESTS if isinstance(loaded.get(name), Mapping)), None)
+    ):
+        loaded = loaded[nest]
     if not isinstance(loaded, Mapping):
         raise WeightsError(f"{path} holds a {type(loaded).__name__}, not a state dict; save network.state_dict()", path)
     tensors = {str(name): value for name, value in loaded.items() if isinstance(value, Tensor)}

@@ -17,8 +17,6 @@ from torch import nn
 
 import srkit
 
-_UNSHUFFLE = {2: 2, 1: 4}
-
 
 class RealESRGANer:
     """Real-ESRGAN's upsampler object.
@@ -47,13 +45,12 @@ class RealESRGANer:
         on_cuda = torch.device(device).type == "cuda" if device is not None else torch.cuda.is_available()
         weights = _shares(model_path, dni_weight)
         network = srkit.load_network(weights=weights)
+        if network.traits.scale != scale:
+            raise srkit.SettingsError(f"scale={scale}, but {network.name} is a ×{network.traits.scale} network")
         if model is not None:
             model = copy.deepcopy(model)  # the caller's keeps its weights
             model.load_state_dict(network.network.state_dict())
-            traits = srkit.Traits(scale=scale, multiple_of=_UNSHUFFLE.get(scale, 1))
-            network = attrs.evolve(network, network=model.eval().requires_grad_(False), traits=traits)
-        if network.traits.scale != scale:
-            raise srkit.SettingsError(f"scale={scale}, but {network.name} is a ×{network.traits.scale} network")
+            network = attrs.evolve(network, network=model.eval().requires_grad_(False))
         self.scale = scale
         self.upscaler = srkit.Upscaler.from_network(
             network,
@@ -77,7 +74,7 @@ class RealESRGANer:
         white = 0
         if img.dtype.kind == "f":
             white = 65535 if img.max(initial=0) > 256 else 255
-            img = (img / white).astype(np.float32)
+            img = (img.astype(np.float32) / white).clip(0, 1)
         factor = self.scale if outscale is None else outscale
         out = self.upscaler(
             img,

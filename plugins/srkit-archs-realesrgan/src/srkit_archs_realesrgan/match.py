@@ -20,6 +20,8 @@ def match(
 
     The network is built on torch's meta device: shapes without memory.
     """
+    if any(0 in shape for shape in shapes.values()):
+        return None  # no network has empty tensors, and building one warns
     with torch.device("meta"):
         expected = {name: tuple(tensor.shape) for name, tensor in build(**config).state_dict().items()}
     stored = {names.get(name, name): shape for name, shape in shapes.items()}

@@ -136,8 +136,8 @@ class RRDBArchitecture:
 
 def _config(own: dict[str, tuple[int, ...]], num_block: int) -> dict[str, int] | None:
     first, last = own["conv_first.weight"], own["conv_last.weight"]
-    growth = own.get("body.0.rdb1.conv1.weight", (32,))[0]
-    if len(first) != 4 or len(last) != 4:
+    dense = own.get("body.0.rdb1.conv1.weight", (32, 1, 1, 1))
+    if any(len(shape) != 4 or 0 in shape for shape in (first, last, dense)):
         return None
     for scale, factor in _UNSHUFFLE.items():
         if first[1] == last[0] * factor**2:
@@ -147,7 +147,7 @@ def _config(own: dict[str, tuple[int, ...]], num_block: int) -> dict[str, int] |
                 "scale": scale,
                 "num_feat": first[0],
                 "num_block": num_block,
-                "num_grow_ch": growth,
+                "num_grow_ch": dense[0],
             }
     return None
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor, nn
@@ -15,6 +16,8 @@ from torch.nn import functional as F
 import srkit
 
 from .match import Shapes, match
+
+_NCNN = re.compile(r"ncnn\.(\d+)\.(.*)\.(\w+)")
 
 
 def _activation(kind: str, features: int) -> nn.Module:
@@ -80,7 +83,7 @@ class SRVGG:
         A state dict without slopes does not say whether it wants relu or leakyrelu; it is taken for relu, the plain one.
         (An ncnn file says it.) The numbers of channels in and out are taken to be equal, or else the output 3.
         """
-        ncnn = all(name.startswith("ncnn.") for name in shapes)
+        ncnn = all(_NCNN.fullmatch(name) for name in shapes)
         if not shapes or not (ncnn or all(name.startswith("body.") for name in shapes)):
             return None
         names = _ncnn_names(shapes) if ncnn else {name: name for name in shapes}
@@ -89,7 +92,10 @@ class SRVGG:
         if len(convs) < 2 or {f"body.{convs[0]}.weight", f"body.{convs[-1]}.weight"} - stored.keys():
             return None
         first, last = (shapes[stored[f"body.{i}.weight"]] for i in (convs[0], convs[-1]))
-        if len(first) != 4 or len(last) != 4:
+        if len(first) != 4 or len(last) != 4 or 0 in (*first, *last):
+            return None
+        act_type = _ncnn_act_type(names) if ncnn else "prelu" if "body.1.weight" in stored else "relu"
+        if act_type is None:
             return None
         out_channels = first[1] if _is_square(last[0], first[1]) else 3
         if not _is_square(last[0], out_channels):
@@ -100,7 +106,7 @@ class SRVGG:
             "num_feat": first[0],
             "num_conv": len(convs) - 2,
             "upscale": math.isqrt(last[0] // out_channels),
-            "act_type": _act_type(shapes, stored),
+            "act_type": act_type,
         }
         return match(shapes, names, SRVGGNetCompact, config)
 
@@ -109,10 +115,13 @@ def _is_square(channels: int, out_channels: int) -> bool:
     return channels % out_channels == 0 and math.isqrt(channels // out_channels) ** 2 == channels // out_channels
 
 
-def _act_type(shapes: Shapes, stored: dict[str, str]) -> str:
-    if "body.1.weight" in stored:
-        return "prelu"
-    return "leakyrelu" if any("+leakyrelu0.1." in name for name in shapes) else "relu"
+def _ncnn_act_type(names: Mapping[str, str]) -> str | None:
+    """The one activation of all convolutions but the last; None if they do not agree, or it is no compact network's."""
+    operators = [parts[2] for name in names if (parts := _NCNN.fullmatch(name)) and parts[3] == "weight"]
+    *inner, last = [operator for operator in operators if operator != "prelu"]
+    kinds = {"conv": "prelu", "conv+relu": "relu", "conv+leakyrelu0.1": "leakyrelu"}
+    act_type = kinds.get(inner[0]) if len(set(inner)) == 1 and last == "conv" else None
+    return act_type if ("prelu" in operators) == (act_type == "prelu") else None
 
 
 def _ncnn_names(shapes: Shapes) -> dict[str, str]:
@@ -120,7 +129,7 @@ def _ncnn_names(shapes: Shapes) -> dict[str, str]:
     names: dict[str, str] = {}
     slot, previous = -1, None
     for name in shapes:
-        index, operator, kind = re.fullmatch(r"ncnn\.(\d+)\.(.*)\.(\w+)", name).groups()  # type: ignore[union-attr]
+        index, operator, kind = _NCNN.fullmatch(name).groups()  # type: ignore[union-attr]
         if index != previous:
             # Convolutions stand at even places, whatever activates them at odd ones.
             slot += 2 if operator.startswith("conv") and slot % 2 == 0 else 1

@@ -73,7 +73,7 @@ class UNetDiscriminator:
     def recognise(self, shapes: Shapes) -> srkit.Recognition | None:
         """From ``conv0`` to ``conv9``; tensors do not tell whether skips are added, as all published ones do."""
         first = shapes.get("conv0.weight", ())
-        if len(first) != 4 or "conv1.weight_orig" not in shapes:
+        if len(first) != 4 or 0 in first or "conv1.weight_orig" not in shapes:
             return None
         config = {"num_in_ch": first[1], "num_feat": first[0]}
         return match(shapes, {name: name for name in shapes}, UNetDiscriminatorSN, config)
