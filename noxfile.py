@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -90,7 +91,9 @@ def tests(session: nox.Session) -> None:
 def packages(session: nox.Session) -> None:
     """Wheels and source distributions of all, installed and used outside the repository."""
     session.install("build")
-    dist = Path(session.create_tmp()) / "dist"
+    away = Path(session.create_tmp()).resolve()
+    dist = away / "dist"
+    shutil.rmtree(dist, ignore_errors=True)
     for path in (".", *PLUGINS):
         session.run("python", "-m", "build", "--outdir", str(dist), path, silent=True)
     sources = [str(file) for file in sorted(dist.glob("*.tar.gz"))]
@@ -98,7 +101,7 @@ def packages(session: nox.Session) -> None:
     script = str(ROOT / "tests" / "smoke.py")
     session.install(*CONSTRAINED, "--force-reinstall", "--no-deps", wheels["srkit"], wheels["srkit_archs_realesrgan"])
     session.install(*CONSTRAINED, wheels["srkit"], wheels["srkit_archs_realesrgan"])
-    with session.chdir(session.create_tmp()):
+    with session.chdir(away):
         session.run("pip", "wheel", "--no-deps", "--wheel-dir", "from-sources", *sources, silent=True)
         session.run("python", script, "core")
         session.install("--force-reinstall", "--no-deps", wheels["srkit_io"])
