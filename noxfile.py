@@ -124,5 +124,5 @@ def demo(session: nox.Session) -> None:
 @nox.session(python="3.11")
 def bench(session: nox.Session) -> None:
     """Measure, and write docs/benchmarks.md."""
-    _install_all(session, *_group("bench"))
+    _install_all(session)
     session.run("python", "benchmarks/run.py", *session.posargs)

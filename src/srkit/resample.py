@@ -37,29 +37,28 @@ def taps(size: int, new_size: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def resample(strips: Iterable[Tensor], size: Size, new_size: Size) -> Iterator[Tensor]:
-    """Strips (..., h, W) float32 of a picture of ``size`` → strips of the picture resampled to ``new_size``."""
+    """Strips (C, h, W) float32 of a picture of ``size`` → strips of the picture resampled to ``new_size``."""
     if size == new_size:
         yield from strips
         return
     rows, row_weights = taps(size[0], new_size[0])
     columns, column_weights = (torch.from_numpy(a) for a in taps(size[1], new_size[1]))
-    # Columns first: the window then holds rows of the new width.
-    window = RowWindow(_gather(strip, columns, column_weights, -1) for strip in strips)
+    window = RowWindow(strips)
     for top in range(0, new_size[0], ROWS):
         some = slice(top, min(top + ROWS, new_size[0]))
         used = rows[:, some]
         start, stop = int(used.min()), int(used.max()) + 1
-        index = torch.from_numpy(used - start)
-        weight = torch.from_numpy(row_weights[:, some])
-        yield _gather(window.rows(start, stop), index, weight, -2)
+        # The axis that is gathered comes first: then each tap copies whole runs of memory.
+        tall = window.rows(start, stop).movedim(1, 0)
+        short = _gather(tall, torch.from_numpy(used - start), torch.from_numpy(row_weights[:, some]))
+        yield _gather(short.permute(2, 1, 0), columns, column_weights).permute(1, 2, 0)
 
 
-def _gather(x: Tensor, index: Tensor, weight: Tensor, axis: int) -> Tensor:
-    """Σ over taps of x taken at ``index`` along ``axis``, times ``weight``."""
-    index, weight = index.to(x.device), weight.to(x.device)
-    shape = (-1, 1) if axis == -2 else (-1,)
-    total = x.index_select(axis, index[0]).mul_(weight[0].view(shape))
+def _gather(x: Tensor, index: Tensor, weight: Tensor) -> Tensor:
+    """Σ over taps of x taken at ``index`` along the first axis, times ``weight``."""
+    x, index, weight = x.contiguous(), index.to(x.device), weight.to(x.device)[:, :, None, None]
+    total = x[index[0]].mul_(weight[0])
     for i, w in zip(index[1:], weight[1:], strict=True):
         # Multiplied and added in two roundings: a fused step would round differently in vector tails.
-        total.add_(x.index_select(axis, i).mul_(w.view(shape)))
+        total.add_(x[i].mul_(w))
     return total
