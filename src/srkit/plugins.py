@@ -12,16 +12,15 @@ import difflib
 import os
 import sys
 import threading
-import traceback
 from importlib import metadata
 from typing import Any
 
-import attrs
 import pluggy
 
 from . import builtins, hookspecs
 from .declarations import ArchitectureSpec, CommandSpec, ModelCard, UpsamplerSpec
 from .registry import Registry, fold
+from .reports import PluginReport, Problem
 
 GROUP = "srkit"
 
@@ -32,37 +31,6 @@ HOOKS: dict[type, str] = {
     UpsamplerSpec: "srkit_register_upsamplers",
     CommandSpec: "srkit_register_commands",
 }
-
-
-@attrs.frozen
-class Problem:
-    """Something wrong with a plugin: one line, and the exception with its traceback where there was one."""
-
-    message: str
-    error: BaseException | None = None
-
-    @property
-    def traceback(self) -> str:
-        """The traceback as text; empty where no exception was raised."""
-        return "".join(traceback.format_exception(self.error)) if self.error else ""
-
-
-@attrs.define(eq=False)
-class PluginReport:
-    """What became of one plugin."""
-
-    distribution: str
-    version: str
-    entry_point: str
-    module: str
-    registered: list[tuple[str, str]] = attrs.field(factory=list)
-    problems: list[Problem] = attrs.field(factory=list)
-    failed: bool = False
-
-    @property
-    def label(self) -> str:
-        """How error messages call it."""
-        return f"plugin {self.entry_point!r} of {self.distribution} {self.version}"
 
 
 class Plugins:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import attrs
 
 from .errors import PluginError, UnknownName
-
-if TYPE_CHECKING:
-    from .plugins import PluginReport
+from .reports import PluginReport
 
 
 class Named(Protocol):
