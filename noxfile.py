@@ -17,6 +17,8 @@ CONSTRAINED = ["-c", "constraints.txt"]
 
 nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_existing_virtualenvs = True
+# Without 3.11 most of the checks could not run, and a green result would be a lie.
+nox.options.error_on_missing_interpreters = True
 nox.options.sessions = ["lint", "types", "core", "packages", "tests"]
 
 

@@ -25,7 +25,7 @@ def white(img):
 def upscaled(upscaler, img, scale, alpha):
     """The pipeline without the shortcut that Upscaler takes for a picture of one alpha."""
     new_size = tuple(max(1, round(side * scale)) for side in img.shape[:2])
-    return np.concatenate(list(upscaler.rows(iter((img,)), layout_of(img), new_size, alpha=alpha)))
+    return np.concatenate(list(upscaler.strips(iter((img,)), layout_of(img), new_size, alpha=alpha)))
 
 
 def noisy(channels=3):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib import metadata
 
 import pytest
 from click.testing import CliRunner
@@ -30,6 +31,7 @@ def test_light_commands_import_neither_torch_nor_cv2(arguments):
         pytest.importorskip("srkit_io")
     code = f"""
 import sys
+from importlib import metadata
 sys.argv = ["srkit", *{arguments!r}]
 from srkit.cli import main
 try:
@@ -51,6 +53,29 @@ def test_help_lists_every_command_with_its_summary():
     assert "List installed plugins" in text
 
 
+def test_help_is_laid_out_as_written():
+    """The examples of the help pages keep their lines."""
+    assert "\n  srkit models list " in _srkit("--help").output
+    assert "\\b" not in _srkit("--help").output
+    if "upscale" in plugins.current().commands:
+        assert "\n  srkit upscale photo.jpg -o big.png\n" in _srkit("upscale", "--help").output
+
+
+def test_run_as_a_module():
+    """``python -m srkit`` is the program."""
+    done = subprocess.run([sys.executable, "-m", "srkit", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("srkit ")
+
+
+def test_without_torch_the_reason_is_told():
+    """A command that needs torch says so where there is none."""
+    code = "import sys; sys.modules['torch'] = None; sys.argv = ['srkit', 'check', 'srkit']"
+    done = _python(f"{code}\nfrom srkit.cli import main\nmain()")
+    assert done.returncode == 1
+    assert "needs PyTorch" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_version():
     """--version prints the version of the distribution, the one in srkit.__version__."""
     assert _srkit("--version").output == f"srkit {srkit.__version__}\n"
@@ -69,7 +94,9 @@ def test_a_missing_distribution_is_named(monkeypatch):
     plugins.reload()
     result = _srkit("upscale", "a.png")
     assert result.exit_code == 1
-    assert "pip install srkit-io" in result.output
+    assert "comes with srkit-io, which" in result.output
+    monkeypatch.setattr("srkit.cli.metadata.version", lambda name: (_ for _ in ()).throw(metadata.PackageNotFoundError))
+    assert "pip install srkit-io" in _srkit("upscale", "a.png").output
 
 
 def test_plugins_shows_what_is_broken(install):
@@ -166,9 +193,30 @@ def test_inspect_and_convert(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.pth", "b.safetensors"]
 
 
+def test_convert_keeps_what_tensors_do_not_tell(tmp_path):
+    """A leaky relu network read from ncnn files is the same network after conversion."""
+    pytest.importorskip("torch")
+    pytest.importorskip("srkit_archs_realesrgan")
+    import numpy as np
+
+    lines = ["7767517", "3 3", "Input data 0 1 data"]
+    lines += ["Convolution a 1 1 data a 0=4 1=3 4=1 5=1 6=108 9=2 -23310=1,1.000000e-01"]
+    lines += ["Convolution b 1 1 a output 0=12 1=3 4=1 5=1 6=432"]
+    (tmp_path / "n.param").write_text("\n".join(lines))
+    rng = np.random.default_rng(0)
+    parts = [b"\0" * 4, rng.random(108, np.float32), rng.random(4, np.float32)]
+    parts += [b"\0" * 4, rng.random(432, np.float32), rng.random(12, np.float32)]
+    (tmp_path / "n.bin").write_bytes(b"".join(bytes(part) for part in parts))
+    assert _srkit("models", "convert", str(tmp_path / "n.param"), str(tmp_path / "n.safetensors")).exit_code == 0
+    before, after = (srkit.load_network(weights=tmp_path / f"n.{suffix}") for suffix in ("param", "safetensors"))
+    assert before.config["act_type"] == "leakyrelu"
+    assert dict(after.config) == dict(before.config)
+
+
 def test_check_of_nothing_installed():
     """'srkit check' of what is no plugin lists the plugins."""
     pytest.importorskip("torch")
-    result = _srkit("check", "no-such-thing")
-    assert result.exit_code == 1
-    assert "plugins: srkit" in result.output
+    result = _srkit("check", "srkti")
+    assert isinstance(result.exception, srkit.UnknownName)
+    assert "did you mean 'srkit'" in str(result.exception)
+    assert isinstance(_srkit("check", "srkit", "--only", "nonsense").exception, srkit.UnknownName)

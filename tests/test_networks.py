@@ -13,6 +13,7 @@ pytest.importorskip("srkit_archs_realesrgan")
 
 from safetensors.torch import save_file
 
+import srkit
 from srkit import plugins
 from srkit.errors import (
     MismatchedWeights,
@@ -280,7 +281,7 @@ def test_a_model_whose_file_is_another_network(tiny, save, monkeypatch):
     """A file in a model's place that holds another architecture is refused, not taken for the model."""
     rrdb = RRDBNet(num_feat=8, num_block=1, num_grow_ch=4)
     monkeypatch.setattr(locate, "find_local", lambda card: Located(save(rrdb), "a test"))
-    with pytest.raises(MismatchedWeights, match="tiny should be of architecture 'srvgg'.* holds 'rrdb'"):
+    with pytest.raises(MismatchedWeights, match="holds weights of 'rrdb', not of 'srvgg'"):
         load_network(model="tiny")
 
 
@@ -315,3 +316,56 @@ def test_nothing_installed(save, monkeypatch):
     plugins.reload()
     with pytest.raises(SrkitError, match="pip install srkit-archs-realesrgan"):
         load_network(weights=path)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"model": ["a"]},
+        {"arch": 3},
+        {"weights": 5},
+        {"weights": {5: 1.0}},
+        {"denoise": "0.5"},
+        {"weights": ""},
+        {"denoise": True},
+    ],
+)
+def test_arguments_of_another_type(arguments):
+    """What is no name, file or number is told with the argument it was given for."""
+    with pytest.raises(SettingsError, match=next(iter(arguments))):
+        load_network(**arguments)
+
+
+def test_arch_chooses_between_two_that_claim_the_same(install, save):
+    """Where two architectures recognise a file, the one that is named gets it."""
+    install(
+        "greedy",
+        """
+import srkit
+class Greedy:
+    name = "aaa"
+    def recognise(self, shapes): return srkit.Recognition({}, {name: name for name in shapes})
+    def build(self): raise RuntimeError("cannot")
+    def traits(self): return srkit.Traits(scale=2)
+greedy = Greedy()
+@srkit.hookimpl
+def srkit_register_architectures(register):
+    register(srkit.ArchitectureSpec(name="aaa", target=__name__ + ":greedy", summary="Claims everything."))
+""",
+    )
+    plugins.reload()
+    assert load_network(weights=save(compact()), arch="srvgg").architecture == "srvgg"
+    with pytest.raises(
+        srkit.PluginError, match="greedy 1.2 recognised net, but could not build it .RuntimeError: cannot"
+    ):
+        load_network(weights=save(compact()))
+
+
+def test_loading_leaves_the_random_state_alone(save):
+    """A seeded program draws the same numbers whether it loads a network in between or not."""
+    path = save(compact())
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    load_network(weights=path)
+    assert torch.equal(torch.rand(3), expected)

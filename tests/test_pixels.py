@@ -188,7 +188,7 @@ def test_a_value_that_is_no_number_is_located_in_the_picture():
     img = np.zeros((5, 6, 3), np.float32)
     img[3, 4, 2] = np.nan
     with pytest.raises(ImageError, match="row 3, column 4, channel 2"):
-        list(nearest().rows(iter((img[:2], img[2:])), layout_of(img), (5, 6)))
+        list(nearest().strips(iter((img[:2], img[2:])), layout_of(img), (5, 6)))
 
 
 def test_rounding_beyond_the_range_is_forgiven():

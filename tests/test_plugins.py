@@ -6,6 +6,7 @@ import inspect
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -232,7 +233,7 @@ def test_current_is_kept_until_reload(install):
 
 def test_architecture_that_fails_to_recognise_is_passed_over(install):
     """An architecture that raises when asked about a file does not keep another from recognising it."""
-    pytest.importorskip("torch")
+    torch = pytest.importorskip("torch")
     from srkit.networks import recognise
 
     def net(name, answer):
@@ -241,7 +242,7 @@ def test_architecture_that_fails_to_recognise_is_passed_over(install):
 
     install("bad", net("aa-net", "raise KeyError('oops')"))
     install("good", net("bb-net", "return srkit.Recognition({}, {}) if 'odd.weight' in shapes else None"))
-    entry, _ = recognise({"odd.weight": (1, 2)}, "odd.pth")
+    entry, _ = recognise({"odd.weight": torch.zeros(1, 2)}, Path("odd.pth"))
     assert entry.spec.name == "bb-net"
 
 

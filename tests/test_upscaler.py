@@ -95,7 +95,7 @@ def test_strips_give_the_whole_picture(by_rows, data, img, scale, alpha, order):
     """Fed and run strip by strip, a picture of any layout comes out as it does at once, in every bit."""
     whole = nearest(2)(img, scale=scale, alpha=alpha, order=order)
     strips = iter(data.draw(cut(img)))
-    rows = by_rows.rows(strips, layout_of(img), whole.shape[:2], alpha=alpha, order=order)
+    rows = by_rows.strips(strips, layout_of(img), whole.shape[:2], alpha=alpha, order=order)
     assert np.array_equal(np.concatenate(list(rows)), whole)
 
 
@@ -113,7 +113,7 @@ def test_rows_leave_before_the_picture_has_come(by_rows, channels, scale, alpha)
 
     layout = srkit.pixels.Layout(height, 5, channels, np.dtype("float32"), flat=False)
     done = 0
-    for rows in by_rows.rows(strips(), layout, (round(height * scale), round(5 * scale)), alpha=alpha):
+    for rows in by_rows.strips(strips(), layout, (round(height * scale), round(5 * scale)), alpha=alpha):
         done += len(rows)
         # Stages may go by 64 rows of their own; a kernel of half the size reaches 12 rows.
         assert 4 * len(pulled) <= (done + 64) / scale + 64 + 12
@@ -243,3 +243,82 @@ def test_a_replaced_weight_file_is_noticed(weights):
     new = srkit.upscale(img, weights=path)
     assert not np.array_equal(new, old)
     assert np.array_equal(new, srkit.load(weights=path)(img))
+
+
+def test_one_network_for_two_upscalers():
+    """A loaded network stays as it is, however many upscalers of whatever precision are made of it."""
+    loaded = compact().loaded
+    first = srkit.Upscaler.from_network(loaded, engine="whole", device="cpu")
+    img = np.random.default_rng(0).random((9, 7, 3), np.float32)
+    before = first(img)
+    srkit.Upscaler.from_network(loaded, engine="whole", device="cpu", precision="bfloat16")
+    assert np.array_equal(first(img), before)
+    assert all(p.dtype is torch.float32 for p in loaded.network.parameters())
+
+
+def test_a_picture_too_large_for_the_memory_is_refused_beforehand(monkeypatch):
+    """Where the widest layer alone needs more than is free, that is said before the work, with both figures."""
+    monkeypatch.setattr("srkit.whole._free", lambda device: 10**6)
+    with pytest.raises(srkit.OutOfMemory, match="need 0 GB and more, but 0 GB are free"):
+        compact()(np.zeros((300, 300, 3), np.uint8))
+    compact()(np.zeros((10, 10, 3), np.uint8))
+
+
+def test_an_engine_that_refuses_makes_way(install):
+    """A preferred engine that cannot run the network is passed over, unless it was asked for by name or memory."""
+    source = """
+import srkit
+class Picky:
+    name = "picky"
+    def prepare(self, network, settings):
+        raise srkit.NotStreamable("attention cannot be streamed", "attention")
+upsampler = Picky()
+@srkit.hookimpl
+def srkit_register_upsamplers(register):
+    register(srkit.UpsamplerSpec(name="picky", target=__name__ + ":upsampler", summary="Refuses.", preference=9))
+"""
+    install("picky", source)
+    plugins.reload()
+    loaded = compact().loaded
+    assert srkit.Upscaler.from_network(loaded).engine == "whole"
+    for options in ({"engine": "picky"}, {"memory": "1GB"}):
+        with pytest.raises(srkit.NotStreamable, match="attention"):
+            srkit.Upscaler.from_network(loaded, **options)
+
+
+def test_an_ncnn_model_whose_weights_are_replaced(tmp_path):
+    """upscale() notices that the .bin beside a .param is another file."""
+    lines = ["7767517", "2 2", "Input data 0 1 data", "Convolution a 1 1 data a 0=3 1=3 4=1 5=1 6=81 9=1"]
+    lines += ["Convolution b 1 1 a output 0=3 1=3 4=1 5=1 6=81"]
+    lines[1] = "3 3"
+    (tmp_path / "n.param").write_text("\n".join(lines))
+
+    def write(seed):
+        rng = np.random.default_rng(seed)
+        parts = [b"\0" * 4, rng.random(81, np.float32) / 40, rng.random(3, np.float32) / 40] * 2
+        (tmp_path / "n.bin").write_bytes(b"".join(bytes(part) for part in parts))
+
+    img = np.full((6, 6, 3), 0.01, np.float32)
+    results = []
+    for seed in (1, 2):
+        write(seed)
+        results.append(srkit.upscale(img, weights=tmp_path / "n.param", engine="whole"))
+    assert not np.array_equal(*results)
+
+
+def test_an_engine_that_gives_nothing(monkeypatch):
+    """An engine without output is an error that names it, not a picture of chance."""
+    import attrs
+
+    silent = attrs.evolve(nearest(2), stream=lambda strips, size: iter(()))
+    with pytest.raises(srkit.SettingsError, match="gave 0 rows"):
+        silent(np.zeros((4, 4, 3), np.uint8))
+
+
+@pytest.mark.parametrize("size", [5, (3,), (3.5, 2), (8, 8, 8), "ab", (0, 4), [4, 4]])
+def test_a_size_that_is_none(size):
+    """Anything but two whole numbers of 1 or more is refused, and so is a scale beside a size."""
+    with pytest.raises(srkit.SettingsError, match="is not a size"):
+        nearest(2)(np.zeros((4, 4, 3), np.uint8), size=size)
+    with pytest.raises(srkit.SettingsError, match="both say how large"):
+        nearest(2)(np.zeros((4, 4, 3), np.uint8), size=(4, 4), scale=2)

@@ -12,7 +12,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .api import load, upscale
+    from .api import forget, load, upscale
     from .declarations import (
         ArchitectureSpec,
         CommandSpec,
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     )
     from .hookspecs import Register, hookimpl
     from .networks import LoadedNetwork, load_network
+    from .pixels import Layout, layout_of
     from .protocols import Architecture, Size, Stream, Upsampler
     from .settings import Settings
     from .upscaler import Upscaler
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
     __version__: str
 else:
     _HOMES = {
-        "api": ("load", "upscale"),
+        "api": ("forget", "load", "upscale"),
         "declarations": (
             "ArchitectureSpec", "CommandSpec", "Control", "ModelCard", "PackagedWeights", "Recognition", "Traits",
             "UpsamplerSpec",
@@ -63,6 +64,7 @@ else:
         ),
         "hookspecs": ("Register", "hookimpl"),
         "networks": ("LoadedNetwork", "load_network"),
+        "pixels": ("Layout", "layout_of"),
         "protocols": ("Architecture", "Size", "Stream", "Upsampler"),
         "settings": ("Settings",),
         "upscaler": ("Upscaler",),
@@ -94,6 +96,7 @@ __all__ = [
     "DigestMismatch",
     "DownloadError",
     "ImageError",
+    "Layout",
     "LoadedNetwork",
     "MismatchedWeights",
     "ModelCard",
@@ -120,7 +123,9 @@ __all__ = [
     "WeightsError",
     "WeightsNotFound",
     "__version__",
+    "forget",
     "hookimpl",
+    "layout_of",
     "load",
     "load_network",
     "upscale",

@@ -45,8 +45,13 @@ def fill_hidden(strips: Iterable[Tensor], height: int) -> Iterator[Tensor]:
         first = max(0, top - FILL)
         planes = window.rows(first, min(bottom + FILL, height))
         rows = slice(top - first, bottom - first)
-        here, around = planes[:, rows], F.avg_pool2d(planes, 2 * FILL + 1, stride=1, padding=FILL)[:, rows]
-        yield divide(torch.where(here[-1:] > 0, here, around))[:-1]
+        here = planes[:, rows]
+        if not (here[-1] > 0).all():
+            # A mean over a square, one axis after the other.
+            around = F.avg_pool2d(planes, (2 * FILL + 1, 1), stride=1, padding=(FILL, 0))[:, rows]
+            around = F.avg_pool2d(around, (1, 2 * FILL + 1), stride=1, padding=(0, FILL))
+            here = torch.where(here[-1:] > 0, here, around)
+        yield divide(here)[:-1]
 
 
 def bound(planes: Iterable[Tensor], alpha: Iterable[Tensor], size: Size, new_size: Size) -> Iterator[Tensor]:
@@ -86,9 +91,12 @@ class _LocalRange:
         first = max(0, int(near[0]) - down)
         last = min(self._size[0], int(near[-1]) + down + 1)
         alpha = self._window.rows(first, last)
-        kernel = (2 * down + 1, 2 * across + 1)
-        # max_pool2d pads with minus infinity, so the border adds nothing.
-        high = F.max_pool2d(alpha, kernel, stride=1, padding=(down, across))
-        low = -F.max_pool2d(-alpha, kernel, stride=1, padding=(down, across))
         index = near - first
+        low, high = -_greatest(-alpha, down, across), _greatest(alpha, down, across)
         return low[:, index][..., self._columns], high[:, index][..., self._columns]
+
+
+def _greatest(planes: Tensor, down: int, across: int) -> Tensor:
+    """The greatest value within ``down`` rows and ``across`` columns; what lies outside the picture counts for nothing."""
+    columns = F.max_pool2d(planes, (2 * down + 1, 1), stride=1, padding=(down, 0))
+    return F.max_pool2d(columns, (1, 2 * across + 1), stride=1, padding=(0, across))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
+import attrs
 import numpy as np
 import torch
 
@@ -106,10 +109,14 @@ def upscale(
     layout_of(img)  # a bad picture is told before a network is fetched and loaded
     if scale is not None:
         check_scale(scale)
-    shares = weights if isinstance(weights, Mapping) else {} if weights is None else {weights: 1.0}
+    shares = (
+        weights if isinstance(weights, Mapping) else {weights: 1.0} if isinstance(weights, str | os.PathLike) else {}
+    )
+    files = [source for source in shares if isinstance(source, str | os.PathLike)]
+    named = [(os.fspath(source), shares[source]) for source in files] or repr(weights)
     key = (
-        plugins.current(), model, arch, denoise, engine, str(device), precision, memory, rows, pre_pad,
-        tuple((os.fspath(source), share, _stamp(source)) for source, share in shares.items()),
+        plugins.current(), repr((model, arch, named, denoise, engine, str(device), precision, memory, rows, pre_pad)),
+        tuple(_stamp(source) for source in files),
     )  # fmt: skip
     upscaler = _kept.get(
         key,
@@ -135,28 +142,44 @@ class _Kept:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._lock = threading.Lock()
-        self._upscalers: OrderedDict[Any, Upscaler] = OrderedDict()
+        self._slots: OrderedDict[Any, _Slot] = OrderedDict()
 
     def get(self, key: Any, make: Callable[[], Upscaler]) -> Upscaler:
         with self._lock:
-            if key not in self._upscalers:
-                self._upscalers[key] = make()
-                if len(self._upscalers) > self._limit:
-                    self._upscalers.popitem(last=False)
-            self._upscalers.move_to_end(key)
-            return self._upscalers[key]
+            slot = self._slots.setdefault(key, _Slot())
+            self._slots.move_to_end(key)
+            while len(self._slots) > self._limit:
+                self._slots.popitem(last=False)
+        # Loading may fetch for minutes: only those who want the same network wait for it.
+        with slot.lock:
+            if slot.upscaler is None:
+                slot.upscaler = make()
+            return slot.upscaler
 
     def clear(self) -> None:
-        self._upscalers.clear()
+        with self._lock:
+            self._slots.clear()
+
+
+@attrs.define
+class _Slot:
+    lock: threading.Lock = attrs.field(factory=threading.Lock)
+    upscaler: Upscaler | None = None
 
 
 _kept = _Kept(limit=4)
 
 
-def _stamp(source: Source) -> tuple[int, int] | None:
-    """What changes when a weight file is replaced."""
-    try:
-        found = os.stat(source)  # noqa: PTH116 -- a name or a URL is asked for too
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size
+def forget() -> None:
+    """Let go of the networks that :func:`upscale` keeps, and of their memory."""
+    _kept.clear()
+
+
+def _stamp(source: Source) -> tuple[Any, ...]:
+    """What changes when a weight file is replaced; an ncnn model is two files."""
+    stamps: list[Any] = [os.path.abspath(source)]  # noqa: PTH100 -- a name or a URL is asked for too
+    for suffix in (None, ".param", ".bin"):
+        with contextlib.suppress(OSError, ValueError):
+            found = (Path(source) if suffix is None else Path(source).with_suffix(suffix)).stat()
+            stamps.append((found.st_ino, found.st_mtime_ns, found.st_size))
+    return tuple(stamps)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import sys
+from importlib import metadata
 from typing import Any
 
 import click
@@ -28,7 +30,7 @@ class _Commands(click.Group):
             distribution = _ELSEWHERE.get(fold(cmd_name))
             if distribution is not None:
                 raise click.ClickException(
-                    f"'srkit {cmd_name}' comes with {distribution}, which is not installed; run: pip install {distribution}"
+                    f"'srkit {cmd_name}' comes with {distribution}, {_why_absent(distribution)}"
                 ) from error
             raise click.UsageError(str(error)) from error
         except PluginError as error:
@@ -42,6 +44,14 @@ class _Commands(click.Group):
         rows = [(entry.spec.name, entry.spec.summary) for entry in plugins.current().commands]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
+
+
+def _why_absent(distribution: str) -> str:
+    try:
+        metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return f"which is not installed; run: pip install {distribution}"
+    return "which SRKIT_PLUGINS excludes, or which is broken; see 'srkit plugins'"
 
 
 def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -62,20 +72,32 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
     help="Show the version and exit.",
 )
 def program() -> None:
-    r"""Upscale pictures with neural networks.
+    """Upscale pictures with neural networks.
 
     \b
     srkit upscale photo.jpg -o big.png       upscale a picture
     srkit upscale photos/ -o big/            upscale a folder
     srkit models list                        which models there are
     srkit COMMAND --help                     what a command can do
-    """
+    """  # noqa: D301 -- \b is click's mark for text to leave as it is
 
 
 def main() -> Any:
     """Run the program; an error that srkit raised on purpose is a message, not a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        # A file name need not be text in any encoding; to print it must not end a batch.
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
     try:
         return program()
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        click.echo(
+            "Error: this needs PyTorch, which is not installed; see https://pytorch.org for the build you want",
+            err=True,
+        )
+        sys.exit(1)
     except SrkitError as error:
         notes = getattr(error, "__notes__", [])
         click.echo("\n".join([f"Error: {error}", *notes]), err=True)

@@ -27,6 +27,9 @@ def _target(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
 _names = attrs.validators.deep_iterable(_name, attrs.validators.instance_of(tuple))
 _count = [attrs.validators.instance_of(int), attrs.validators.ge(1)]
 _text = attrs.validators.instance_of(str)
+_url = attrs.validators.optional(
+    attrs.validators.and_(attrs.validators.instance_of(str), attrs.validators.matches_re("https?://.+"))
+)
 _digest = attrs.validators.optional(attrs.validators.matches_re("[0-9a-f]{64}"))
 
 
@@ -100,11 +103,11 @@ class ModelCard:
 
     name: str = attrs.field(validator=_name)
     architecture: str = attrs.field(validator=_name)
-    scale: int = attrs.field(validator=[attrs.validators.instance_of(int), attrs.validators.ge(1)])
+    scale: int = attrs.field(validator=_count)
     licence: str = attrs.field(validator=_text)
     summary: str = attrs.field(validator=_text)
     tags: tuple[str, ...] = attrs.field(default=(), validator=_names)
-    url: str | None = attrs.field(default=None, validator=attrs.validators.optional(_text))
+    url: str | None = attrs.field(default=None, validator=_url)
     sha256: str | None = attrs.field(default=None, validator=_digest)
     size: int | None = attrs.field(default=None, validator=attrs.validators.optional(_count))
     packaged: tuple[PackagedWeights, ...] = attrs.field(

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import attrs
+import numpy as np
+import torch
 from torch import Tensor, nn
 
 from . import plugins
@@ -16,12 +19,12 @@ from .protocols import Architecture
 from .registry import Entry
 from .weights.locate import locate, locate_model
 from .weights.mix import check_shares, mix
-from .weights.read import read
+from .weights.read import read, stored_config
 
 Source = str | os.PathLike[str]
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class LoadedNetwork:
     """A network ready to run, and how it came about.
 
@@ -68,8 +71,16 @@ def load_network(
     if len(parts) > 1:
         tensors = mix([(part.name, part.tensors, share) for part, share in parts])
     architecture: Architecture = first.entry.load(Architecture)
-    network = architecture.build(**first.config)
-    network.load_state_dict(tensors)
+    try:
+        with torch.random.fork_rng(devices=[]):  # the weights it begins with are random, and nobody's concern
+            network = architecture.build(**first.config)
+        network.load_state_dict(tensors)
+    except Exception as error:
+        raise PluginError(
+            f"{first.entry.spec.name!r} of {first.entry.owner.label} recognised {first.name}, but could not build it "
+            f"({type(error).__name__}: {error}); report it to {first.entry.owner.distribution}",
+            first.entry.owner.distribution,
+        ) from error
     return LoadedNetwork(
         network.eval().requires_grad_(False),
         first.entry.spec.name,
@@ -84,6 +95,13 @@ def _shares(
     model: str | None, arch: str | None, files: Source | Mapping[Source, float] | None, denoise: float | None
 ) -> Sequence[tuple[Source | ModelCard, float]]:
     """Which weights make the network, with what share."""
+    for name, value in (("model", model), ("arch", arch)):
+        if not isinstance(value, str | None):
+            raise SettingsError(f"{name}={value!r} is not a name; write {name}='…', or weights= for a file")
+    if not all(isinstance(f, str | os.PathLike | None) for f in (files if isinstance(files, Mapping) else [files])):
+        raise SettingsError(f"weights={files!r} is not a file, a URL or a mapping of them to shares")
+    if denoise is not None and (isinstance(denoise, bool) or not isinstance(denoise, int | float | np.number)):
+        raise SettingsError(f"denoise={denoise!r} is not a number; it must lie in [0, 1]")
     if files is not None:
         if model is not None:
             raise SettingsError(f"model={model!r} and weights={files!r} both say which weights; give one of them")
@@ -135,58 +153,62 @@ def _card(model: str | None, arch: str | None) -> ModelCard:
 
 def _read(source: Source | ModelCard, arch: str | None) -> _Part:
     located = locate_model(source) if isinstance(source, ModelCard) else locate(source)
-    tensors = read(located.path)
-    shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-    entry, recognition = recognise(shapes, located.path.name)
-    if arch is not None:
-        wanted = plugins.current().architectures.find(arch)
-        if wanted.spec.name != entry.spec.name:
-            raise MismatchedWeights(
-                f"{located.path} holds weights of {entry.spec.name!r}, not of {wanted.spec.name!r}; leave arch out, or name "
-                f"another file",
-                located.path,
-            )
-    if isinstance(source, ModelCard) and plugins.current().architectures.find(source.architecture).spec != entry.spec:
-        raise MismatchedWeights(
-            f"{source.name} should be of architecture {source.architecture!r}, but {located.path} holds {entry.spec.name!r}; "
-            f"is it another file?",
-            located.path,
-        )
-    name = source.name if isinstance(source, ModelCard) else located.path.stem
+    entry, recognition, tensors = identify(located.path, source.architecture if isinstance(source, ModelCard) else arch)
     named = {recognition.names[stored]: tensor for stored, tensor in tensors.items() if stored in recognition.names}
+    name = source.name if isinstance(source, ModelCard) else located.path.stem
     return _Part(name, located.origin, entry, recognition.config, named)
 
 
-def recognise(shapes: Mapping[str, tuple[int, ...]], name: str) -> tuple[Entry[ArchitectureSpec], Recognition]:
-    """The architecture that claims tensors of these names and shapes, with its Recognition.
+def identify(path: Path, arch: str | None = None) -> tuple[Entry[ArchitectureSpec], Recognition, dict[str, Tensor]]:
+    """The network in a weight file: architecture, configuration, tensors. Raises as ``read`` and ``recognise``."""
+    tensors = read(path)
+    entry, recognition = recognise(tensors, path, arch)
+    config = {**recognition.config, **stored_config(path)}
+    return entry, attrs.evolve(recognition, config=config), tensors
 
-    Raises UnrecognisedWeights naming a few tensors of the file ``name`` if none does, and its cause is the error of a
-    plugin that could not be asked.
+
+def recognise(
+    tensors: Mapping[str, Tensor], path: Path, arch: str | None = None
+) -> tuple[Entry[ArchitectureSpec], Recognition]:
+    """The architecture that claims the tensors of a file, ``arch`` if that is named, with its Recognition.
+
+    Raises MismatchedWeights if they are another architecture's than ``arch``, and UnrecognisedWeights, naming a few of the
+    tensors, if no architecture claims them; its cause is the error of a plugin that could not be asked.
     """
-    broken: PluginError | None = None
+    shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     found = plugins.current().architectures
+    wanted = None if arch is None else found.find(arch)
+    broken: PluginError | None = None
+    claims = []
     for entry in found:
         try:
-            architecture = entry.load(Architecture)
+            recognition = entry.load(Architecture).recognise(shapes)
         except PluginError as error:
             broken = error
             continue
-        try:
-            recognition = architecture.recognise(shapes)
         except Exception as error:  # noqa: BLE001 -- a plugin may raise anything; the next one may know
             broken = PluginError(
-                f"{entry.spec.name!r} of {entry.owner.label} failed to look at the tensors of {name}: "
+                f"{entry.spec.name!r} of {entry.owner.label} failed to look at the tensors of {path.name}: "
                 f"{type(error).__name__}: {error}",
                 entry.owner.distribution,
             )
             broken.__cause__ = error
             continue
-        if recognition is not None:
+        if recognition is not None and (wanted is None or entry.spec is wanted.spec):
             return entry, recognition
+        if recognition is not None:
+            claims.append(entry.spec.name)
+    if wanted is not None and claims:
+        raise MismatchedWeights(
+            f"{path} holds weights of {' or '.join(map(repr, claims))}, not of {wanted.spec.name!r}; name another file, or "
+            f"leave arch out",
+            path,
+        )
     few = ", ".join(f"{key} {shape}" for key, shape in list(shapes.items())[:4])
     raise UnrecognisedWeights(
-        f"no installed architecture recognises the {len(shapes)} tensors of {name} ({few}, …); asked: "
-        f"{', '.join(found.names()) or 'none, for no plugin registers one: pip install srkit-archs-realesrgan'}"
+        f"no installed architecture recognises the {len(shapes)} tensors of {path.name} ({few}, …); asked: "
+        f"{', '.join(found.names()) or 'none, for no plugin registers one: pip install srkit-archs-realesrgan'}",
+        path,
     ) from broken
 
 

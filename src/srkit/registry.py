@@ -46,7 +46,7 @@ class Entry(Generic[S]):
         except (Exception, SystemExit) as error:
             raise PluginError(
                 f"{self.spec.name!r} of {self.owner.label} could not be loaded from {target!r}: "
-                f"{type(error).__name__}: {error}. See 'srkit plugins'.",
+                f"{type(error).__name__}: {error}. See 'srkit check {self.owner.distribution}'.",
                 self.owner.distribution,
             ) from error
         if protocol is not None and not isinstance(loaded, protocol):

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from . import plugins
 from .alpha import bound, divide, fill_hidden, premultiply
 from .declarations import Traits
-from .errors import ImageError, NonFiniteOutput, PluginError, SettingsError
+from .errors import ImageError, NonFiniteOutput, NotStreamable, OutOfMemory, PluginError, SettingsError
 from .networks import LoadedNetwork
 from .pixels import Layout, from_batch, from_planes, layout_of, to_batch, to_planes
 from .progress import Progress, reporter
@@ -35,7 +35,7 @@ Order: TypeAlias = Literal["rgb", "bgr"]
 AlphaMode: TypeAlias = Literal["network", "resize"]
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class Upscaler:
     """A network made ready, with the options its pictures share; make one with :func:`srkit.load` or :meth:`from_network`.
 
@@ -70,20 +70,25 @@ class Upscaler:
         order: Order = "rgb",
         progress: Progress = None,
     ) -> Upscaler:
-        """An upscaler of a network of your own; a module is copied, and stays as it is.
+        """An upscaler of a network of your own, which is copied and stays as it is.
 
         ``traits`` say its scale, channels and alignment. The other arguments are those of :func:`srkit.load`.
         """
-        if isinstance(network, nn.Module):
-            if traits is None:
-                raise SettingsError("traits of the network are missing; pass srkit.Traits(scale=…)")
-            network = LoadedNetwork(copy.deepcopy(network).eval().requires_grad_(False), name, {}, traits, name, {})
-        traits = network.traits
+        if isinstance(network, LoadedNetwork):
+            if traits is not None:
+                raise SettingsError("traits belong to a bare module; a loaded network has its own")
+            traits = network.traits
+        elif traits is None:
+            raise SettingsError("traits of the network are missing; pass srkit.Traits(scale=…)")
+        else:
+            network = LoadedNetwork(network, name, {}, traits, name, {})
         if traits.in_channels not in {1, 3} or traits.out_channels != traits.in_channels:
             raise SettingsError(
                 f"{network.architecture} turns {traits.in_channels} channels into {traits.out_channels}; only networks from "
                 f"1 channel to 1 or from 3 to 3 upscale pictures"
             )
+        # The engine moves and repacks it; whoever else holds the network keeps theirs.
+        network = attrs.evolve(network, network=copy.deepcopy(network.network).eval().requires_grad_(False))
         if rows is not None and (isinstance(rows, bool) or not isinstance(rows, int) or rows < 1):
             raise SettingsError(f"rows={rows!r} is not a number of rows; it must be 1 or more")
         if isinstance(pre_pad, bool) or not isinstance(pre_pad, int) or pre_pad < 0:
@@ -96,17 +101,17 @@ class Upscaler:
             memory=parse_memory(memory),
             rows=rows,
         )
-        upsampler = _choose_engine(engine)
+        engine, stream = _prepare(engine, network.network, settings)
         return cls(
             loaded=network,
-            engine=upsampler.name,
+            engine=engine,
             settings=settings,
             scale=check_scale(traits.scale if scale is None else scale),
             alpha=_check_choice("alpha", alpha, ("network", "resize")),
             order=_check_choice("order", order, ("rgb", "bgr")),
             pre_pad=pre_pad,
             progress=progress,
-            stream=upsampler.prepare(network.network, settings),
+            stream=stream,
         )
 
     def __call__(
@@ -128,25 +133,33 @@ class Upscaler:
         Raises ImageError for a picture it cannot take, NonFiniteOutput if the network gives NaN, OutOfMemory.
         """
         layout = layout_of(img)
+        if scale is not None and size is not None:
+            raise SettingsError(f"scale={scale} and size={size} both say how large; give one of them")
         factor = self.scale if scale is None else check_scale(scale)
         new_size = (
             (_scaled(layout.height, factor), _scaled(layout.width, factor)) if size is None else _check_size(size)
         )
         alpha = _check_choice("alpha", alpha or self.alpha, ("network", "resize"))
         shape = new_size if layout.flat else (*new_size, layout.channels)
-        out = np.empty(shape, layout.dtype)
+        try:
+            out = np.empty(shape, layout.dtype)
+        except (MemoryError, ValueError) as error:
+            gigabytes = math.prod(shape) * layout.dtype.itemsize / 1e9
+            raise OutOfMemory(
+                f"the result, {'×'.join(map(str, shape))} of {layout.dtype}, needs {gigabytes:.0f} GB; choose a smaller scale"
+            ) from error
         done = 0
         if layout.has_alpha and (img[..., -1] == layout.white).all():
             # Opaque everywhere stays so, and colours are as they are: the network need not see alpha.
             alpha = "resize"
         report = reporter(self.progress if progress is None else progress, self.loaded.name)
-        for rows in self.rows(iter((img,)), layout, new_size, alpha=alpha, order=order):
+        for rows in self.strips(iter((img,)), layout, new_size, alpha=alpha, order=order):
             out[done : done + len(rows)] = rows
             done += len(rows)
             report(done, new_size[0])
         return out
 
-    def rows(
+    def strips(
         self,
         strips: Iterator[np.ndarray],
         layout: Layout,
@@ -214,17 +227,17 @@ class Upscaler:
 
     def _held_to_traits(self, strips: Iterator[Tensor], height: int, width: int) -> Iterator[Tensor]:
         """The engine's strips, as long as they make the picture that the traits promise."""
-        scale, done = self.loaded.traits.scale, 0
+        scale, done, columns = self.loaded.traits.scale, 0, 0
         for strip in strips:
-            done += strip.shape[-2]
-            if strip.shape[-1] != width * scale or done > height * scale:
+            done, columns = done + strip.shape[-2], strip.shape[-1]
+            if columns != width * scale or done > height * scale:
                 break
             yield strip
         else:
             if done == height * scale:
                 return
         raise SettingsError(
-            f"{self.loaded.name} on engine {self.engine!r} gave {done} rows of {strip.shape[-1]} columns for {height} of "
+            f"{self.loaded.name} on engine {self.engine!r} gave {done} rows of {columns} columns for {height} of "
             f"{width}, which is not the scale {scale} of its traits; mend the traits, or report the engine"
         )
 
@@ -241,20 +254,24 @@ class Upscaler:
         )
 
 
-def _choose_engine(name: str | None) -> Upsampler:
+def _prepare(name: str | None, network: nn.Module, settings: Settings) -> tuple[str, Stream]:
+    """The engine called ``name`` made ready, or the most preferred that can run the network."""
     registry = plugins.current().upsamplers
-    upsampler: Upsampler
     if name is not None:
-        upsampler = registry.find(name).load(Upsampler)
-        return upsampler
+        entry = registry.find(name)
+        return entry.spec.name, entry.load(Upsampler).prepare(network, settings)
+    refusals: list[str] = []
     for entry in sorted(registry, key=lambda candidate: -candidate.spec.preference):
         try:
-            upsampler = entry.load(Upsampler)
+            return entry.spec.name, entry.load(Upsampler).prepare(network, settings)
         except PluginError as error:
             warnings.warn(f"{error} Another engine runs instead.", RuntimeWarning, stacklevel=4)
-        else:
-            return upsampler
-    raise SettingsError("no engine can be loaded; see 'srkit plugins'")
+            refusals.append(str(error))
+        except NotStreamable as error:
+            if settings.memory is not None or settings.rows is not None:
+                raise  # what was asked for, only this engine could have done
+            refusals.append(str(error))
+    raise SettingsError(f"no engine can run this network: {'; '.join(refusals) or 'none is registered'}")
 
 
 def check_scale(scale: float) -> float:
@@ -270,8 +287,12 @@ def check_scale(scale: float) -> float:
 
 
 def _check_size(size: Size) -> Size:
-    if min(size) < 1:
-        raise SettingsError(f"size={size} is not a size; height and width must be 1 or more")
+    if (
+        not isinstance(size, tuple)
+        or len(size) != 2
+        or not all(isinstance(s, int | np.integer) and s >= 1 for s in size)
+    ):
+        raise SettingsError(f"size={size!r} is not a size; write (height, width), each 1 or more")
     return size
 
 
@@ -311,7 +332,7 @@ def _checked(strips: Iterable[Tensor], size: Size, channels: int) -> Iterator[Te
         row += strip.shape[2]
         if row > height:
             raise ImageError(f"the strips hold {row} rows or more, but size={size} announced {height}")
-        yield strip
+        yield strip.float()
     if row < height:
         raise ImageError(f"the strips ended after {row} rows, but size={size} announced {height}")
 

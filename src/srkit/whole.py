@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -22,27 +23,64 @@ class WholeImage:
         for name in ("memory", "rows"):
             if getattr(settings, name) is not None:
                 raise SettingsError(
-                    f"{name}={getattr(settings, name)} asks for bounded memory, which the whole-image upsampler "
-                    f"cannot give; leave {name} out, or install an engine that streams (srkit-engine-tiled)"
+                    f"{name}= asks for bounded memory, which the whole-image upsampler cannot give; leave {name} out, or "
+                    f"choose an engine that streams, if one is installed (see 'srkit plugins')"
                 )
         network.to(device=settings.device, dtype=settings.dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
+        widest = _widest_layer(network, settings)
+
         def stream(strips: Iterator[Tensor], size: Size) -> Iterator[Tensor]:
             held = list(strips)
-            image = held[0] if len(held) == 1 else torch.cat(held, 2)
-            held.clear()
-            image = image.to(settings.device, settings.dtype).contiguous(memory_format=torch.channels_last)
+            need, free = widest * held[0].shape[0] * size[0] * size[1], _free(settings.device)
+            if free is not None and need > free:
+                # Better told than killed: a system out of memory ends the process without a word.
+                raise OutOfMemory(
+                    f"{size[0]}×{size[1]} pixels at once need {need / 1e9:.0f} GB and more, but {free / 1e9:.0f} GB are "
+                    f"free; use a smaller network, or cut the picture"
+                )
             try:
-                yield network(image)
+                image = held[0] if len(held) == 1 else torch.cat(held, 2)
+                held.clear()
+                image = image.to(settings.device, settings.dtype).contiguous(memory_format=torch.channels_last)
+                out = network(image)
             except RuntimeError as error:
                 if not _ran_out(error):
                     raise
                 raise OutOfMemory(
                     f"{size[0]}×{size[1]} pixels at once are too many for the memory of {settings.device}; "
-                    f"use a smaller network, cut the picture, or install an engine that streams (srkit-engine-tiled)"
+                    f"use a smaller network, or cut the picture"
                 ) from error
+            del image
+            yield out
 
         return stream
+
+
+def _widest_layer(network: nn.Module, settings: Settings) -> float:
+    """Bytes per input pixel of the widest layer's input and output: the least that a forward holds at once."""
+    traits, most = settings.traits, 0
+    side = 4 * traits.multiple_of
+
+    def look(_: nn.Module, given: tuple[object, ...], made: object) -> None:
+        nonlocal most
+        most = max(most, sum(t.numel() for t in (*given, made) if isinstance(t, Tensor)))
+
+    hooks = [module.register_forward_hook(look) for module in network.modules()]
+    with torch.no_grad():
+        network(torch.zeros(1, traits.in_channels, side, side, dtype=settings.dtype, device=settings.device))
+    for hook in hooks:
+        hook.remove()
+    return most * settings.dtype.itemsize / side**2
+
+
+def _free(device: torch.device) -> int | None:
+    """Bytes of memory that are free; None where only trying tells."""
+    meminfo = Path("/proc/meminfo")
+    if device.type != "cpu" or not meminfo.exists():
+        return None
+    fields = dict(line.split(":") for line in meminfo.read_text().splitlines())
+    return int(fields["MemAvailable"].split()[0]) * 1024
 
 
 def _ran_out(error: RuntimeError) -> bool:

@@ -157,7 +157,8 @@ def test_ways_out(changes):
     with pytest.raises(SrkitError) as caught:
         locate_model(card)
     place = cache_directory() / "models" / ("tiny-x2.pth" if card.url else "tiny-x2.safetensors")
-    for way in ("tiny-x2", "pip install tiny-weights", f"put the file at {place}", "weights=FILE"):
+    put = f"put the file of sha256 {card.sha256} at {place}" if card.sha256 else f"put the file at {place}"
+    for way in ("tiny-x2", "pip install tiny-weights", put, "weights=FILE"):
         assert way in told(caught)
     place.parent.mkdir()
     place.write_bytes(GOOD)

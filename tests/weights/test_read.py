@@ -276,3 +276,30 @@ def test_no_permission(locked):
                 check_refused(path, match="[Pp]ermission")
         finally:
             Path(folder).chmod(0o700)
+
+
+def test_checkpoint_that_holds_itself(tmp_path):
+    """A mapping that is its own entry is refused, not followed for ever."""
+    checkpoint = {"epoch": 3}
+    checkpoint["params"] = checkpoint
+    torch.save(checkpoint, tmp_path / "ring.pth")
+    with pytest.raises(WeightsError, match="ring.pth holds no tensors"):
+        read(tmp_path / "ring.pth")
+
+
+def test_ncnn_data_that_looks_like_safetensors(tmp_path):
+    """Nine bytes of weights can be anything: a .bin with a brace in that place is still ncnn's."""
+    layers = ["7767517", "2 2", "Input data 0 1 data", "Convolution c 1 1 data output 0=1 1=1 4=0 5=0 6=2"]
+    (tmp_path / "n.param").write_text("\n".join(layers))
+    data = b"\0\0\0\0" + bytes(4) + b"{" + bytes(3)
+    (tmp_path / "n.bin").write_bytes(data)
+    assert list(read(tmp_path / "n.bin")) == ["ncnn.0000.conv.weight"]
+
+
+def test_ncnn_model_that_resizes_its_result(tmp_path):
+    """A resize behind the network is no part of it, and is refused rather than left out."""
+    layers = ["7767517", "3 3", "Input data 0 1 data", "Convolution c 1 1 data c 0=1 1=1 4=0 5=0 6=2"]
+    (tmp_path / "n.param").write_text("\n".join([*layers, "Interp r 1 1 c output 0=3 1=5.0e-01 2=5.0e-01"]))
+    (tmp_path / "n.bin").write_bytes(bytes(12))
+    with pytest.raises(WeightsError, match="resizes what its network gives.*scale="):
+        read(tmp_path / "n.param")

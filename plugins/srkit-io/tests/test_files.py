@@ -196,6 +196,32 @@ def test_sixteen_bit_grey_alpha_png_from_elsewhere(tmp_path):
     np.testing.assert_array_equal(read(tmp_path / "a.png"), values)
 
 
+def test_sixteen_bit_grey_with_a_transparent_value(tmp_path):
+    """In a 16-bit grey PNG the value that is keyed out is transparent, and only that."""
+    values = np.arange(12, dtype=np.uint16).reshape(3, 4) * 5000
+    Image.fromarray(values).save(tmp_path / "a.png", transparency=15000)
+    back = read(tmp_path / "a.png")
+    np.testing.assert_array_equal(back[:, :, 0], values)
+    np.testing.assert_array_equal(back[:, :, 1], np.where(values == 15000, 0, 65535))
+
+
+@pytest.mark.parametrize("suffix", ["tif", "webp", "png"])
+def test_files_of_several_pictures_are_refused(tmp_path, suffix):
+    """Frames and pages beyond the first are not dropped in silence."""
+    frames = [Image.new("RGB", (8, 8), (i * 90, 0, 0)) for i in range(3)]
+    frames[0].save(tmp_path / f"a.{suffix}", save_all=True, append_images=frames[1:])
+    with pytest.raises(ImageFileError, match="holds 3 pictures"):
+        read(tmp_path / f"a.{suffix}")
+
+
+def test_no_other_decoder_is_tried(tmp_path):
+    """What the error says is read is all that is: no program is run for PostScript in disguise."""
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.eps")
+    (tmp_path / "a.eps").rename(tmp_path / "a.png")
+    with pytest.raises(ImageFileError, match="not a picture srkit reads"):
+        read(tmp_path / "a.png")
+
+
 @pytest.mark.parametrize("mode", ["F", "I"])
 def test_unsupported_samples_are_named(tmp_path, mode):
     """A TIFF of floats or of 32-bit integers is refused with what to do, not reduced in silence."""

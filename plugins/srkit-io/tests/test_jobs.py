@@ -87,6 +87,8 @@ def test_what_the_format_cannot_hold_is_told_before_the_work(folder, tmp_path):
     """A 16-bit picture to JPEG fails by name, and the network never ran for it."""
 
     class Never:
+        scale = 4
+
         def __call__(self, img):
             raise AssertionError("the network ran")
 
@@ -122,7 +124,7 @@ def test_collisions_and_overwriting_are_refused(folder, tmp_path):
     jobs = plan([folder], tmp_path / "out", format="png")
     assert [job.source.name for job in jobs if job.problem] == ["a.tif"]
     assert "already that of" in str(next(job.problem for job in jobs if job.problem))
-    assert all("overwrite its input" in str(job.problem) for job in plan([folder], folder))
+    assert all("overwrite the input" in str(job.problem) for job in plan([folder], folder))
 
 
 def test_bad_arguments(folder, tmp_path):
@@ -132,7 +134,7 @@ def test_bad_arguments(folder, tmp_path):
     with pytest.raises(srkit.SettingsError, match="format='gif'.*choose from png"):
         plan([folder], tmp_path, format="gif")
     assert "sub-folders need --recursive" in _srkit(tmp_path, "-o", tmp_path / "o").stderr
-    with pytest.raises(srkit.SettingsError, match="exists and is not a folder"):
+    with pytest.raises(srkit.SettingsError, match="neither a folder nor a picture file"):
         plan([folder], folder / "notes.txt")
 
 
@@ -213,3 +215,85 @@ def test_run_loads_once(folder, weights, tmp_path):
     outcomes = list(srkit_io.run(plan([folder], tmp_path / "out", recursive=True), load))
     assert [outcome.status for outcome in outcomes] == ["done"] * 3
     assert loads == [1]
+
+
+def test_no_input_is_ever_overwritten(tmp_path):
+    """With another format, the result of one input would be the other input: it is refused, whichever comes first."""
+    write(tmp_path / "x.jpg", np.zeros((4, 4, 3), np.uint8))
+    write(tmp_path / "x.png", np.zeros((4, 4, 3), np.uint8))
+    jobs = plan([tmp_path], tmp_path, format="png")
+    assert all("overwrite the input" in str(job.problem) for job in jobs)
+    assert len(jobs) == 2
+
+
+def test_results_of_an_earlier_run_are_no_inputs(folder):
+    """A second run leaves out the folder of results inside the input, and results beside it."""
+    (folder / "out").mkdir()
+    write(folder / "out" / "a.png", np.zeros((2, 2), np.uint8))
+    write(folder / "a_upscaled.png", np.zeros((2, 2), np.uint8))
+    names = {job.source.name for job in plan([folder], folder / "out", recursive=True)}
+    assert names == {"a.png", "a_upscaled.png", "b.png", "ç.tif"}
+    assert len(plan([folder], folder / "out", recursive=True)) == 4
+    assert {job.source.name for job in plan([folder], suffix="_upscaled")} == {"a.png", "b.png"}
+
+
+def test_names_that_cannot_be_meant(folder, tmp_path):
+    """Empty names, suffixes that lead elsewhere and outputs of no known format are refused beforehand."""
+    for arguments, words in [
+        ({"inputs": [""]}, "empty name"),
+        ({"inputs": [folder], "output": ""}, "empty name"),
+        ({"inputs": [folder], "output": tmp_path, "suffix": "/../evil"}, "must not lead into another folder"),
+        ({"inputs": [folder / "a.png"], "output": tmp_path / "a.gif"}, "neither a folder nor a picture file"),
+    ]:
+        with pytest.raises(srkit.SettingsError, match=words):
+            plan(**arguments)
+    assert [job.source for job in plan([folder / "a.png", folder / "a.png"], tmp_path)] == [folder / "a.png"]
+
+
+def test_the_longest_name_a_file_can_have(tmp_path, weights):
+    """Names of 255 bytes are written; longer ones fail by name, and the rest goes on."""
+    long = "界" * 83 + "x.png"
+    write(tmp_path / long[-80:], np.zeros((4, 4), np.uint8))
+    result = _srkit(tmp_path / long[-80:], "n" * 300 + ".png", "-o", tmp_path / "out", "--weights", weights)
+    assert result.exit_code == 1
+    assert "1 done, 1 failed" in result.stderr
+    write(tmp_path / ("a" * 251 + ".png"), np.zeros((4, 4), np.uint8))
+
+
+def test_whatever_happens_to_a_picture_is_its_own(folder, tmp_path):
+    """Any exception while a picture is upscaled fails that picture, with its name and the cause, and the next is done."""
+
+    class Moody:
+        scale = 4
+        calls = 0
+
+        def __call__(self, img):
+            Moody.calls += 1
+            if Moody.calls == 1:
+                raise ZeroDivisionError("unforeseen")
+            if Moody.calls == 2:
+                raise MemoryError
+            return img
+
+    outcomes = list(run(plan([folder], tmp_path / "out", recursive=True), Moody))
+    assert [outcome.status for outcome in outcomes] == ["failed", "failed", "done"]
+    assert "a.png: ZeroDivisionError: unforeseen" in str(outcomes[0].error)
+    assert isinstance(outcomes[1].error, srkit.OutOfMemory)
+
+
+def test_a_result_that_is_too_large_fails_alone(folder, weights, tmp_path):
+    """A scale no memory can hold fails each file by name, with the size it would take."""
+    result = _srkit(folder, "-o", tmp_path / "out", "--weights", weights, "--scale", 1e7)
+    assert result.exit_code == 1
+    assert "2 failed" in result.stderr
+    assert "GB; choose a smaller scale" in result.stderr
+
+
+def test_output_that_is_not_utf8(folder, weights, tmp_path):
+    """Where standard output can hold neither arrows nor the name of a file, the batch goes on."""
+    (folder / "a.png").rename(folder / "\udcff-ä.png")
+    command = [sys.executable, "-m", "srkit", "upscale", str(folder), "-o", "out", "-w", weights]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True, env=environment)
+    assert done.stdout.count(b"24x20") + done.stdout.count(b"\\u2192") + done.stdout.count(b"\\xd7") > 0
+    assert len(list((tmp_path / "out").iterdir())) == 2

@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 
 from .. import plugins
+from ..errors import UnknownName
+from ..registry import fold
 
 
 @click.command()
@@ -19,29 +21,31 @@ def check(distribution: str, only: tuple[str, ...], skip: tuple[str, ...]) -> No
     """
     from ..testing import checks_of
 
-    reports = [report for report in plugins.current().reports if report.distribution == distribution]
+    reports = [report for report in plugins.current().reports if fold(report.distribution) == fold(distribution)]
     if not reports:
-        known = sorted({report.distribution for report in plugins.current().reports})
-        raise click.ClickException(f"{distribution!r} is not an installed plugin; plugins: {', '.join(known)}")
-    failures = count = 0
-    for report in reports:
-        for problem in report.problems:
-            failures += 1
-            click.echo(click.style("BROKEN ", fg="red") + problem.message)
-    for subject, one in checks_of(distribution):
-        if (only and one.name not in only) or one.name in skip:
-            continue
-        count += 1
+        known = {report.distribution for report in plugins.current().reports}
+        raise UnknownName("plugin", distribution, known)
+    checks = list(checks_of(distribution))
+    names = {one.name for _, one in checks}
+    for name in (*only, *skip):
+        if name not in names:
+            raise UnknownName("check", name, names)
+    broken = [problem for report in reports for problem in report.problems]
+    for problem in broken:
+        click.echo(click.style("BROKEN ", fg="red") + problem.message)
+    chosen = [(subject, one) for subject, one in checks if (not only or one.name in only) and one.name not in skip]
+    passed = 0
+    for subject, one in chosen:
         label = f"{subject}: {one.contract}"
         try:
             one()
         except Exception as error:  # noqa: BLE001 -- whatever a plugin raises is its failure, and the next check runs
-            failures += 1
             click.echo(
                 click.style("FAILED ", fg="red") + f"{label}\n       [{one.name}] {type(error).__name__}: {error}"
             )
         else:
+            passed += 1
             click.echo(click.style("ok     ", fg="green") + label)
-    click.echo(f"{count - failures if failures <= count else 0} of {count} checks passed")
-    if failures:
+    click.echo(f"{passed} of {len(chosen)} checks passed" + (f", {len(broken)} problems" if broken else ""))
+    if broken or passed < len(chosen):
         raise click.exceptions.Exit(1)

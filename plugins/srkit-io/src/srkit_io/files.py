@@ -6,6 +6,7 @@ which Pillow cannot hold in colour.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import secrets
@@ -41,10 +42,12 @@ class Format:
     name: str
     sixteen_bit: bool
     alpha: bool
+    longest_side: int = 2**31 - 1
 
 
-_PNG, _JPEG = Format("PNG", True, True), Format("JPEG", False, False)
-_WEBP, _TIFF, _BMP = Format("WEBP", False, True), Format("TIFF", True, True), Format("BMP", False, False)
+_PNG, _TIFF, _BMP = Format("PNG", True, True), Format("TIFF", True, True), Format("BMP", False, False)
+_JPEG, _WEBP = Format("JPEG", False, False, 65500), Format("WEBP", False, True, 16383)
+_DECODERS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")  # and no other: some of Pillow's run programs on what they read
 FORMATS = {
     ".png": _PNG,
     ".jpg": _JPEG,
@@ -75,12 +78,12 @@ def read(path: str | os.PathLike[str]) -> np.ndarray:
             # Pillow warns of large pictures from 90 megapixels on, and refuses from 180 on.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             return _decode(data, path)
-    except ImageFileError:
+    except (ImageFileError, MemoryError):
         raise
     except UnidentifiedImageError as error:
         raise ImageFileError(f"is not a picture srkit reads; it reads {_listing()}", path) from error
     except Image.DecompressionBombError as error:
-        raise ImageFileError(f"is too large to be read at once ({error})", path) from error
+        raise ImageFileError(f"is too large to be read at once ({error}); cut it, or save it smaller", path) from error
     except Exception as error:  # decoders fail in their own ways on damaged files, and each is this file's alone
         raise ImageFileError(f"is damaged: {error}", path) from error
 
@@ -92,9 +95,11 @@ def write(path: str | os.PathLike[str], img: np.ndarray, *, quality: int = 95) -
     ImageFileError if the format cannot hold the picture, or the disk does not take it.
     """
     path = Path(path)
+    if not 1 <= quality <= 100:
+        raise srkit.SettingsError(f"quality={quality} is outside 1 to 100")
     check_can_hold(path, img)
     data = _encode(path, img, quality)
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    part = path.with_name(f".{secrets.token_hex(8)}.part")  # short: the name itself may be as long as names can be
     try:
         with part.open("xb") as file:
             file.write(data)
@@ -104,11 +109,15 @@ def write(path: str | os.PathLike[str], img: np.ndarray, *, quality: int = 95) -
     except OSError as error:
         raise ImageFileError(f"cannot be written: {error.strerror}", path) from error
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
-def check_can_hold(path: Path, img: np.ndarray) -> None:
-    """Raise ImageFileError, saying which formats can, unless the format of ``path`` holds the picture's depth and alpha."""
+def check_can_hold(path: Path, img: np.ndarray, size: srkit.Size | None = None) -> None:
+    """Raise ImageFileError, saying which formats can, unless the format of ``path`` holds the picture's depth and alpha.
+
+    ``size``: (height, width) it will have, if not its own.
+    """
     kind = FORMATS.get(path.suffix.lower())
     if kind is None:
         raise ImageFileError(
@@ -118,6 +127,14 @@ def check_can_hold(path: Path, img: np.ndarray) -> None:
         raise ImageFileError(f"pictures of dtype {img.dtype} cannot be written; convert to uint8 or uint16", path)
     if img.dtype == np.uint16 and not kind.sixteen_bit:
         raise ImageFileError(f"{kind.name} cannot hold 16 bits; write PNG or TIFF (--format png)", path)
+    if img.ndim not in {2, 3} or (img.ndim == 3 and not 1 <= img.shape[2] <= 4):
+        raise ImageFileError(f"an array of shape {img.shape} is no picture; expected (H, W) or (H, W, 1 to 4)", path)
+    height, width = size or img.shape[:2]
+    if max(height, width) > kind.longest_side:
+        raise ImageFileError(
+            f"{kind.name} cannot hold {width}×{height} pixels, only {kind.longest_side} along a side; write PNG or TIFF",
+            path,
+        )
     if img.ndim == 3 and img.shape[2] in {2, 4} and not kind.alpha:
         raise ImageFileError(f"{kind.name} cannot hold transparency; write PNG, WebP or TIFF (--format png)", path)
 
@@ -129,15 +146,19 @@ def _listing() -> str:
 def _decode(data: bytes, path: Path) -> np.ndarray:
     if data[:4] in {b"II*\0", b"MM\0*"}:
         return _decode_tiff(data, path)
-    with Image.open(io.BytesIO(data)) as image:
+    with Image.open(io.BytesIO(data), formats=_DECODERS) as image:
         if image.format == "PNG" and data[24] == 16:
-            return _oriented(_decode_16(data, path), image.getexif().get(_EXIF_ORIENTATION, 1))
+            pixels = _decode_16(data, path)
+            key = image.info.get("transparency")
+            if pixels.ndim == 2 and isinstance(key, int):  # one grey is transparent, which OpenCV does not tell
+                pixels = np.stack([pixels, np.where(pixels == key, 0, 65535).astype(np.uint16)], -1)
+            return _oriented(pixels, image.getexif().get(_EXIF_ORIENTATION, 1))
         return _decode_8(image, path)
 
 
 def _decode_tiff(data: bytes, path: Path) -> np.ndarray:
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with Image.open(io.BytesIO(data), formats=_DECODERS) as image:
             # Pillow would open some 16-bit layouts and reduce them to 8 without a word.
             if 16 not in cast(TiffImageFile, image).tag_v2.get(_TIFF_BITS_PER_SAMPLE, ()):
                 return _decode_8(image, path)
@@ -152,6 +173,9 @@ def _decode_tiff(data: bytes, path: Path) -> np.ndarray:
 
 
 def _decode_8(image: Image.Image, path: Path) -> np.ndarray:
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1 and image.format != "MPO":  # a camera's JPEG with a preview behind it
+        raise ImageFileError(f"holds {frames} pictures, and srkit reads files of one; split it first", path)
     oriented = ImageOps.exif_transpose(image)
     if oriented.mode in {"I", "F", "I;16", "I;16B", "I;16L", "I;16N"}:
         raise ImageFileError(

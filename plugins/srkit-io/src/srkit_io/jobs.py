@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import attrs
+from PIL import Image
 
 import srkit
 
@@ -55,46 +56,84 @@ def plan(
     if extension is not None and extension not in FORMATS:
         known = ", ".join(known.removeprefix(".") for known in FORMATS)
         raise srkit.SettingsError(f"format={format!r} is not one srkit writes; choose from {known}")
+    if any(os.fspath(item) == "" for item in (*inputs, *(() if output is None else (output,)))):
+        raise srkit.SettingsError("an empty name is no file and no folder; was a variable not set?")
+    if {"/", os.sep, "\0"} & set(suffix):
+        raise srkit.SettingsError(f"suffix={suffix!r} is not part of a file name; it must not lead into another folder")
     into = None if output is None else Path(output)
     # A file is meant if it is called like one, unless a folder of that name is there.
-    to_file = into is not None and into.suffix.lower() in FORMATS and not into.is_dir()
-    if to_file and (len(inputs) != 1 or Path(inputs[0]).is_dir()):
+    named_like_a_file = (
+        into is not None and into.suffix.lower() in Image.registered_extensions() and not _is_folder(into)
+    )
+    to_file = into is not None and named_like_a_file and into.suffix.lower() in FORMATS
+    if to_file and (len(inputs) != 1 or _is_folder(Path(inputs[0]))):
         raise srkit.SettingsError(f"output {str(into)!r} is a file, but there is more than one picture; name a folder")
+    if into is not None and not to_file and (named_like_a_file or os.path.exists(into)) and not _is_folder(into):  # noqa: PTH110
+        raise srkit.SettingsError(
+            f"output {str(into)!r} is neither a folder nor a picture file srkit writes ({', '.join(FORMATS)})"
+        )
 
-    if into is not None and not to_file and into.is_file():
-        raise srkit.SettingsError(f"output {str(into)!r} exists and is not a folder; name a folder, or a picture file")
-
+    found = [*dict(_found(inputs, recursive, into, suffix)).items()]
+    originals = {source.absolute() for source, _ in found}
     jobs: list[Job] = []
     taken: dict[Path, Path] = {}
-    for source, relative in _found(inputs, recursive):
+    for source, relative in found:
         if to_file and into is not None:
             target = into
         else:
             kept = source.suffix if source.suffix.lower() in FORMATS else ".png"
             name = f"{source.stem}{suffix}{extension or kept}"
             target = (source.parent if into is None else into / relative.parent) / name
-        problem = _problem(source, target, taken)
+        try:
+            problem = _problem(source, target, originals, taken)
+        except OSError as error:
+            problem = ImageFileError(f"cannot be reached, or its result {target}: {error.strerror}", source)
         taken.setdefault(target.absolute(), source)
         jobs.append(Job(source, target, problem))
     return jobs
 
 
-def _found(inputs: Iterable[str | os.PathLike[str]], recursive: bool) -> Iterator[tuple[Path, Path]]:
-    """Each picture, and its path relative to the input it was found under."""
+def _found(
+    inputs: Iterable[str | os.PathLike[str]], recursive: bool, into: Path | None, suffix: str
+) -> Iterator[tuple[Path, Path]]:
+    """Each picture, and its path relative to the input it was found under; what cannot be searched is found itself.
+
+    Results of an earlier run are left out: a folder of results inside of the input, or pictures beside it with the suffix.
+    """
     for item in map(Path, inputs):
-        if not item.is_dir():
+        if not _is_folder(item):
             yield item, Path(item.name)
             continue
-        paths = item.rglob("*") if recursive else item.glob("*")
-        for path in sorted(path for path in paths if path.suffix.lower() in FORMATS and path.is_file()):
-            yield path, path.relative_to(item)
+        unreadable: list[OSError] = []
+        for folder, folders, files in os.walk(item, onerror=unreadable.append):
+            here = Path(folder)
+            folders[:] = sorted(
+                f for f in folders if recursive and (into is None or (here / f).absolute() != into.absolute())
+            )
+            for path in (here / name for name in sorted(files)):
+                ours = into is None and suffix and path.stem.endswith(suffix)
+                if path.suffix.lower() in FORMATS and not ours:
+                    yield path, path.relative_to(item)
+        for error in unreadable:
+            yield Path(error.filename), Path(error.filename).relative_to(item)
 
 
-def _problem(source: Path, target: Path, taken: dict[Path, Path]) -> srkit.SrkitError | None:
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name too long, a folder that may not be searched: told when the job is
+        return False
+
+
+def _problem(source: Path, target: Path, originals: set[Path], taken: dict[Path, Path]) -> srkit.SrkitError | None:
     if not source.exists():
         return ImageFileError("there is no such file", source)
-    if target.exists() and target.samefile(source):
-        return ImageFileError("the result would overwrite its input; choose another --output or a --suffix", source)
+    if source.is_dir():
+        return ImageFileError("the folder cannot be searched; check its permissions", source)
+    if target.absolute() in originals or (target.exists() and target.samefile(source)):
+        return ImageFileError(
+            f"the result would overwrite the input {target}; choose another --output or a --suffix", source
+        )
     other = taken.get(target.absolute())
     if other is not None:
         return ImageFileError(f"its result {target} is already that of {other}; use --format or separate runs", source)
@@ -123,15 +162,23 @@ def run(
 def _do(job: Job, upscaler: srkit.Upscaler, quality: int) -> Outcome:
     try:
         picture = read(job.source)
-        check_can_hold(job.target, picture)  # before the work, not after
+        height, width = (max(1, round(side * upscaler.scale)) for side in picture.shape[:2])
+        check_can_hold(job.target, picture, (height, width))  # before the work, not after
         _make_folder(job.target.parent)
         result = upscaler(picture)
         write(job.target, result, quality=quality)
     except srkit.ImageError as error:
         return Outcome(job, "failed", error=error)
+    except MemoryError as error:
+        reason = str(error) or "not enough memory"
+        return Outcome(job, "failed", error=srkit.OutOfMemory(f"{job.source}: {reason}"))
     except srkit.SrkitError as error:
         error.add_note(f"while upscaling {job.source}")
         return Outcome(job, "failed", error=error)
+    except Exception as error:  # noqa: BLE001 -- whatever it is, it is this picture's, and the others go on
+        unforeseen = ImageFileError(f"{type(error).__name__}: {error}", job.source)
+        unforeseen.__cause__ = error
+        return Outcome(job, "failed", error=unforeseen)
     return Outcome(job, "done", picture.shape[:2], result.shape[:2])
 
 

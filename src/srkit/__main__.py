@@ -1,0 +1,5 @@
+"""``python -m srkit``."""
+
+from .cli import main
+
+main()
