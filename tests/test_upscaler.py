@@ -265,7 +265,7 @@ def test_a_picture_too_large_for_the_memory_is_refused_beforehand(monkeypatch):
 
 
 def test_an_engine_that_refuses_makes_way(install):
-    """A preferred engine that cannot run the network is passed over, unless it was asked for by name or memory."""
+    """A preferred engine that cannot run the network is passed over, unless it was asked for; all refusals are told."""
     source = """
 import srkit
 class Picky:
@@ -281,9 +281,10 @@ def srkit_register_upsamplers(register):
     plugins.reload()
     loaded = compact().loaded
     assert srkit.Upscaler.from_network(loaded).engine == "whole"
-    for options in ({"engine": "picky"}, {"memory": "1GB"}):
-        with pytest.raises(srkit.NotStreamable, match="attention"):
-            srkit.Upscaler.from_network(loaded, **options)
+    with pytest.raises(srkit.NotStreamable, match="attention"):
+        srkit.Upscaler.from_network(loaded, engine="picky")
+    with pytest.raises(srkit.SettingsError, match="no engine can do this. picky: attention.* whole: memory="):
+        srkit.Upscaler.from_network(loaded, memory="1GB")
 
 
 def test_an_ncnn_model_whose_weights_are_replaced(tmp_path):

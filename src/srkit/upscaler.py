@@ -255,7 +255,7 @@ class Upscaler:
 
 
 def _prepare(name: str | None, network: nn.Module, settings: Settings) -> tuple[str, Stream]:
-    """The engine called ``name`` made ready, or the most preferred that can run the network."""
+    """The engine called ``name`` made ready, or the most preferred that can run the network with these settings."""
     registry = plugins.current().upsamplers
     if name is not None:
         entry = registry.find(name)
@@ -267,11 +267,9 @@ def _prepare(name: str | None, network: nn.Module, settings: Settings) -> tuple[
         except PluginError as error:
             warnings.warn(f"{error} Another engine runs instead.", RuntimeWarning, stacklevel=4)
             refusals.append(str(error))
-        except NotStreamable as error:
-            if settings.memory is not None or settings.rows is not None:
-                raise  # what was asked for, only this engine could have done
-            refusals.append(str(error))
-    raise SettingsError(f"no engine can run this network: {'; '.join(refusals) or 'none is registered'}")
+        except (NotStreamable, SettingsError) as error:
+            refusals.append(f"{entry.spec.name}: {error}")
+    raise SettingsError(f"no engine can do this. {' '.join(refusals) or 'None is registered.'}")
 
 
 def check_scale(scale: float) -> float:

@@ -222,6 +222,12 @@ def test_networks_that_depend_on_the_size_are_refused():
         prepared(seeded(Sized), 1)
 
 
+def test_rows_choose_the_engine():
+    """Who asks for rows a step gets the engine that can do it, without naming it."""
+    network = stream_of("srvgg", 16)[0]
+    assert srkit.Upscaler.from_network(network, srkit.Traits(scale=4), device="cpu", rows=8).engine == "stream"
+
+
 def test_memory_is_not_promised():
     """memory= is refused, with rows= as the way out, since it is not planned yet."""
     traits = srkit.Traits(scale=4)
