@@ -135,10 +135,7 @@ class Upscaler:
         layout = layout_of(img)
         if scale is not None and size is not None:
             raise SettingsError(f"scale={scale} and size={size} both say how large; give one of them")
-        factor = self.scale if scale is None else check_scale(scale)
-        new_size = (
-            (_scaled(layout.height, factor), _scaled(layout.width, factor)) if size is None else _check_size(size)
-        )
+        new_size = self.result_size((layout.height, layout.width), scale) if size is None else _check_size(size)
         alpha = _check_choice("alpha", alpha or self.alpha, ("network", "resize"))
         shape = new_size if layout.flat else (*new_size, layout.channels)
         try:
@@ -158,6 +155,12 @@ class Upscaler:
             done += len(rows)
             report(done, new_size[0])
         return out
+
+    def result_size(self, size: Size, scale: float | None = None) -> Size:
+        """The (height, width) of the result for a picture of ``size``: round(scale · size), at least 1."""
+        factor = self.scale if scale is None else check_scale(scale)
+        height, width = (max(1, round(side * factor)) for side in size)
+        return height, width
 
     def strips(
         self,
@@ -298,10 +301,6 @@ def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> Any:
     if value not in choices:
         raise SettingsError(f"{name}={value!r} is unknown; choose from {', '.join(map(repr, choices))}")
     return value
-
-
-def _scaled(side: int, scale: float) -> int:
-    return max(1, round(side * scale))
 
 
 def _planes(strips: Iterable[np.ndarray], layout: Layout, order: Order) -> Iterator[Tensor]:

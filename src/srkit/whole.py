@@ -27,7 +27,6 @@ class WholeImage:
                     f"choose an engine that streams, if one is installed (see 'srkit plugins')"
                 )
         network.to(device=settings.device, dtype=settings.dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-
         widest = _widest_layer(network, settings)
 
         def stream(strips: Iterator[Tensor], size: Size) -> Iterator[Tensor]:

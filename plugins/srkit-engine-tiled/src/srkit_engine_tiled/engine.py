@@ -41,12 +41,12 @@ class StreamingEngine:
         def stream(strips: Iterator[Tensor], size: srkit.Size) -> Iterator[Tensor]:
             given = (strip.to(settings.device, settings.dtype) for strip in strips)
             first = next(given)
-            steps = _regroup(first, given, size[0] if _must_be_whole(graph, first, size) else rows)
             if _must_be_whole(graph, first, size):
-                yield from (network(image.contiguous(memory_format=torch.channels_last)) for image in steps)
+                for image in _regroup(first, given, size[0]):
+                    yield network(image.contiguous(memory_format=torch.channels_last))
                 return
             run = _Run(graph, first, size)
-            for step in steps:
+            for step in _regroup(first, given, rows):
                 yield from run.feed(step)
 
         return stream
@@ -92,7 +92,6 @@ class _Run:
         self._stores: dict[Node, Store] = {}
         # Where the rows of a value go: stores, and the first channel in each.
         self._places: dict[Node, list[tuple[Store, int]]] = {node: [] for node in graph.nodes}
-        self._parts: dict[Node, list[Node]] = {}
         for node in graph.nodes:
             readers = [reader for reader in graph.nodes if node in reader.inputs or node in reader.beside]
             if any(not isinstance(reader.machine, Concatenate) for reader in readers):
@@ -104,7 +103,6 @@ class _Run:
                     self._places[node].append((store, 0))
         for node in graph.nodes:
             if isinstance(node.machine, Concatenate):
-                self._parts[node] = node.inputs
                 channel = 0
                 for part in node.inputs:
                     self._places[part].append((self._stores[node], channel))
@@ -123,8 +121,9 @@ class _Run:
 
     def _rows_of(self, node: Node) -> int:
         """The rows of a value that are there: of a concatenation, those of which all parts are."""
-        parts = self._parts.get(node)
-        return self._done[node] if parts is None else min(self._rows_of(part) for part in parts)
+        if isinstance(node.machine, Concatenate):
+            return min(self._done[part] for part in node.inputs)
+        return self._done[node]
 
     def feed(self, strip: Tensor) -> Iterator[Tensor]:
         """Take the next rows of the picture, give the rows of the result that they allow."""

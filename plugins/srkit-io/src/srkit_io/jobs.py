@@ -162,8 +162,7 @@ def run(
 def _do(job: Job, upscaler: srkit.Upscaler, quality: int) -> Outcome:
     try:
         picture = read(job.source)
-        height, width = (max(1, round(side * upscaler.scale)) for side in picture.shape[:2])
-        check_can_hold(job.target, picture, (height, width))  # before the work, not after
+        check_can_hold(job.target, picture, upscaler.result_size(picture.shape[:2]))  # before the work, not after
         _make_folder(job.target.parent)
         result = upscaler(picture)
         write(job.target, result, quality=quality)
