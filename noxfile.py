@@ -125,6 +125,6 @@ def demo(session: nox.Session) -> None:
 
 @nox.session(python="3.11")
 def bench(session: nox.Session) -> None:
-    """Measure, and write docs/benchmarks.md."""
-    _install_all(session)
+    """Measure, and write docs/benchmarks.md: an hour; with `-- --quick` some minutes, printed only."""
+    _install_all(session, "onnx", "onnxruntime", "openvino", "ncnn")
     session.run("python", "benchmarks/run.py", *session.posargs)

@@ -7,147 +7,110 @@ both. Ratios are what to read; seconds are for scale.
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
+import itertools
+import os
 import platform
-import statistics
-import subprocess
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Iterable
 from pathlib import Path
 
+import engine
+import memory
 import numpy as np
 import PIL
+import pipeline
 import torch
-from PIL import Image
-from torch import nn
 
 import srkit
-from srkit.resample import resample
-from srkit_archs_realesrgan.rrdb import RRDBNet
-from srkit_archs_realesrgan.srvgg import SRVGGNetCompact
 
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 
-
-def interleaved(sides: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """Median seconds of each side; one warm-up of each, then all in turn."""
-    for run in sides.values():
-        run()
-    seconds: dict[str, list[float]] = {name: [] for name in sides}
-    for _ in range(repeats):
-        for name, run in sides.items():
-            start = time.perf_counter()
-            run()
-            seconds[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values) for name, values in seconds.items()}
-
-
-def plain(network: nn.Module, img: np.ndarray) -> np.ndarray:
-    """What a program around a bare network does: scale, transpose, run contiguous, clamp, transpose, round."""
-    with torch.inference_mode():
-        image = torch.from_numpy(img.astype(np.float32) / 255).permute(2, 0, 1)[None].contiguous()
-        out = network(image)[0].clamp(0, 1).permute(1, 2, 0).numpy()
-    return (out * 255).round().astype(np.uint8)
-
-
-def upscaling(repeats: int) -> list[str]:
-    rows = ["| network | picture | srkit, whole image | plain torch | ratio |", "|---|---|---|---|---|"]
-    cases = [
-        ("SRVGG 64/16 ×4", SRVGGNetCompact(), (240, 320)),
-        ("SRVGG 64/16 ×4", SRVGGNetCompact(), (480, 640)),
-        ("RRDB 64/6 ×4", RRDBNet(num_block=6), (96, 128)),
-    ]
-    for label, network, (height, width) in cases:
-        network = network.eval().requires_grad_(False)
-        img = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
-        traits = srkit.Traits(scale=4)
-        # Its own copy: srkit lays the weights out channels-last.
-        twin = type(network)(**({"num_block": 6} if isinstance(network, RRDBNet) else {}))
-        twin.load_state_dict(network.state_dict())
-        upscaler = srkit.Upscaler.from_network(twin, traits, device="cpu", engine="whole")
-        sides = {"srkit": lambda up=upscaler, i=img: up(i), "plain": lambda n=network, i=img: plain(n, i)}
-        medians = interleaved(sides, repeats)
-        rows.append(
-            f"| {label} | {width}×{height} | {medians['srkit']:.2f} s | {medians['plain']:.2f} s | "
-            f"{medians['srkit'] / medians['plain']:.2f} |"
-        )
-    return rows
-
-
-def resizing(repeats: int) -> list[str]:
-    """The Lanczos resampling of float planes against Pillow's, which computes the same."""
-    image = torch.rand(3, 1920, 2560)
-    planes = [Image.fromarray(plane) for plane in image.numpy()]
-    sides = {
-        "srkit": lambda: list(resample(iter((image,)), (1920, 2560), (1200, 1600))),
-        "pillow": lambda: [plane.resize((1600, 1200), Image.Resampling.LANCZOS) for plane in planes],
-    }
-    medians = interleaved(sides, repeats)
-    return [
-        "| what | srkit | Pillow | ratio |",
-        "|---|---|---|---|",
-        f"| Lanczos, 2560×1920 → 1600×1200, 3 float32 planes | {medians['srkit'] * 1e3:.0f} ms | "
-        f"{medians['pillow'] * 1e3:.0f} ms | {medians['srkit'] / medians['pillow']:.2f} |",
-    ]
-
-
-def start_up(repeats: int) -> list[str]:
-    programs = {
-        "python -c pass": "pass",
-        "import srkit": "import srkit",
-        "import srkit, load all plugins": "import srkit.plugins; srkit.plugins.current()",
-        "import torch": "import torch",
-    }
-    sides = {
-        name: (lambda code=code: subprocess.run([sys.executable, "-c", code], check=True))
-        for name, code in programs.items()
-    }
-    medians = interleaved(sides, repeats)
-    bare = medians.pop("python -c pass")
-    return ["| what | above a bare interpreter |", "|---|---|"] + [
-        f"| `{name}` | {(seconds - bare) * 1e3:.0f} ms |" for name, seconds in medians.items()
-    ]
+INTRODUCTION = """\
+Written by `nox -s bench` (`benchmarks/run.py`); medians of interleaved runs. Read the ratios: machines are noisy."""
+UPSCALING = """\
+`Upscaler(img)` against the same network called directly, contiguous (NCHW), with the usual conversions around it."""
+STREAMING = """\
+`engine="stream"` against other ways of running the same network on the same picture, float tensors in and out, weights
+random. Preparing (tracing, exporting, compiling) is not timed. The ratios are streaming's time by the other side's:
+below 1, streaming is faster. Where there is more than one run, sides whose results differ from plain torch's are left
+out, but for the tiles, which have seams. The time of the bare convolution (64 to 64 channels, 3×3, channels-last strips
+of 16 rows as wide as the picture) is scaled to as many operations as the network's."""
+MEMORY = f"""\
+The peak of a process of its own (VmHWM) above what it held before the stream began (VmRSS), in float32, fed
+{memory.FED} rows at a time, the result thrown away. The prediction is the engine's own."""
 
 
 def processor() -> str:
+    """Its name, and the instructions for bfloat16 that it has: without amx_bf16 that is no faster than float32."""
     cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    if not cpuinfo.exists():
+        return platform.processor() or platform.machine()
+    fields = {
+        key.strip(): value.strip() for key, _, value in (s.partition(":") for s in cpuinfo.read_text().splitlines())
+    }
+    bfloat16 = sorted({"avx512_bf16", "amx_bf16"} & set(fields.get("flags", "").split()))
+    return f"{fields.get('model name', platform.machine())} ({', '.join(bfloat16) or 'no bfloat16 instructions'})"
+
+
+def peer_versions() -> str:
+    """``", onnxruntime 1.2, …"``: of what is installed."""
+    named = ""
+    for name in ("onnxruntime", "openvino", "ncnn"):
+        try:
+            named += f", {name} {importlib.metadata.version(name)}"
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return named
+
+
+def section(title: str, text: str, lines: Iterable[str]) -> list[str]:
+    """The lines of a section; printed as they come, since each may take minutes."""
+    page = []
+    for line in itertools.chain((f"## {title}", ""), (text, "") if text else (), lines):
+        print(line, flush=True)
+        page.append(line)
+    return [*page, ""] if page[-1] else page
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=7)
-    repeats = parser.parse_args().repeats
-    page = [
+    parser.add_argument(
+        "--repeats", type=int, default=7, help="runs of each side, but for the engine's, which have their own"
+    )
+    parser.add_argument("--threads", type=int, default=2, help="of torch and of its peers")
+    parser.add_argument("--quick", action="store_true", help="the small cases only, few repeats; printed, not written")
+    parser.add_argument("--output", type=Path, help="where to write the page; docs/benchmarks.md, unless --quick")
+    args = parser.parse_args()
+    repeats = min(args.repeats, 2) if args.quick else args.repeats
+    cases, memory_cases = (engine.QUICK_CASES, memory.QUICK_CASES) if args.quick else (engine.CASES, memory.CASES)
+    # For the processes that measure, too.
+    os.environ["OMP_NUM_THREADS"] = str(args.threads)
+    torch.set_num_threads(args.threads)
+    start = time.monotonic()
+    header = [
         "# Benchmarks",
         "",
-        "Written by `nox -s bench` (`benchmarks/run.py`); medians of interleaved runs. Read the ratios: machines are noisy.",
+        INTRODUCTION,
         "",
-        f"Machine: {processor()}, {torch.get_num_threads()} threads. Python {platform.python_version()}, torch "
-        f"{torch.__version__}, numpy {np.__version__}, Pillow {PIL.__version__}, srkit {srkit.__version__}. "
-        f"{repeats} runs of each side.",
-        "",
-        "## Upscaling an array",
-        "",
-        "`Upscaler(img)` against the same network called directly, contiguous (NCHW), with the usual conversions around it.",
-        "",
-        *upscaling(repeats),
-        "",
-        "## Resampling",
-        "",
-        *resizing(repeats),
-        "",
-        "## Starting",
-        "",
-        *start_up(3 * repeats),
+        f"Machine: {processor()}, {args.threads} threads. Python {platform.python_version()}, torch "
+        f"{torch.__version__}, numpy {np.__version__}, Pillow {PIL.__version__}{peer_versions()}, srkit "
+        f"{srkit.__version__}. {repeats} runs of each side where nothing else is said.",
         "",
     ]
-    PAGE.write_text("\n".join(page))
-    print(PAGE.read_text())
+    print("\n".join(header), flush=True)
+    body = [
+        *section("Upscaling an array", UPSCALING, pipeline.upscaling(repeats)),
+        *section("Streaming: time", STREAMING, engine.tables(cases)),
+        *section("Streaming: memory", MEMORY, memory.table(memory_cases)),
+        *section("Resampling", "", pipeline.resizing(repeats)),
+        *section("Starting", "", pipeline.start_up(3 * repeats)),
+        f"The whole run took {(time.monotonic() - start) / 60:.0f} minutes.",
+        "",
+    ]
+    output = args.output or (None if args.quick else PAGE)
+    if output is not None:
+        output.write_text("\n".join([*header, *body]))
 
 
 if __name__ == "__main__":

@@ -258,7 +258,7 @@ def test_one_network_for_two_upscalers():
 
 def test_a_picture_too_large_for_the_memory_is_refused_beforehand(monkeypatch):
     """Where the widest layer alone needs more than is free, that is said before the work, with both figures."""
-    monkeypatch.setattr("srkit.whole._free", lambda device: 10**6)
+    monkeypatch.setattr("srkit.whole.free_memory", lambda device: 10**6)
     with pytest.raises(srkit.OutOfMemory, match="need 0 GB and more, but 0 GB are free"):
         compact()(np.zeros((300, 300, 3), np.uint8))
     compact()(np.zeros((10, 10, 3), np.uint8))
@@ -275,16 +275,16 @@ class Picky:
 upsampler = Picky()
 @srkit.hookimpl
 def srkit_register_upsamplers(register):
-    register(srkit.UpsamplerSpec(name="picky", target=__name__ + ":upsampler", summary="Refuses.", preference=9))
+    register(srkit.UpsamplerSpec(name="picky", target=__name__ + ":upsampler", summary="Refuses.", preference=99))
 """
     install("picky", source)
     plugins.reload()
     loaded = compact().loaded
-    assert srkit.Upscaler.from_network(loaded).engine == "whole"
+    assert srkit.Upscaler.from_network(loaded).engine == "stream"
     with pytest.raises(srkit.NotStreamable, match="attention"):
         srkit.Upscaler.from_network(loaded, engine="picky")
-    with pytest.raises(srkit.SettingsError, match="no engine can do this. picky: attention.* whole: memory="):
-        srkit.Upscaler.from_network(loaded, memory="1GB")
+    with pytest.raises(srkit.SettingsError, match="no engine can do this. picky: attention.* stream: .*whole: memory="):
+        srkit.Upscaler.from_network(loaded, halo=3, memory="1GB")
 
 
 def test_an_ncnn_model_whose_weights_are_replaced(tmp_path):

@@ -45,8 +45,8 @@ if TYPE_CHECKING:
     from .hookspecs import Register, hookimpl
     from .networks import LoadedNetwork, load_network
     from .pixels import Layout, layout_of
-    from .protocols import Architecture, Size, Stream, Upsampler
-    from .settings import Settings
+    from .protocols import Architecture, Explained, Size, Stream, Upsampler
+    from .settings import Settings, free_memory
     from .upscaler import Upscaler
 
     __version__: str
@@ -65,8 +65,8 @@ else:
         "hookspecs": ("Register", "hookimpl"),
         "networks": ("LoadedNetwork", "load_network"),
         "pixels": ("Layout", "layout_of"),
-        "protocols": ("Architecture", "Size", "Stream", "Upsampler"),
-        "settings": ("Settings",),
+        "protocols": ("Architecture", "Explained", "Size", "Stream", "Upsampler"),
+        "settings": ("Settings", "free_memory"),
         "upscaler": ("Upscaler",),
     }  # fmt: skip
     _HOME = {name: home for home, names in _HOMES.items() for name in names}
@@ -95,6 +95,7 @@ __all__ = [
     "Control",
     "DigestMismatch",
     "DownloadError",
+    "Explained",
     "ImageError",
     "Layout",
     "LoadedNetwork",
@@ -124,6 +125,7 @@ __all__ = [
     "WeightsNotFound",
     "__version__",
     "forget",
+    "free_memory",
     "hookimpl",
     "layout_of",
     "load",

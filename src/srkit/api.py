@@ -34,6 +34,7 @@ def load(
     precision: str = "float32",
     memory: int | str | None = None,
     rows: int | None = None,
+    halo: int | None = None,
     pre_pad: int = 0,
     order: Order = "rgb",
     progress: Progress = None,
@@ -64,6 +65,8 @@ def load(
     - ``precision``: ``"float32"``, ``"float16"``, ``"bfloat16"``.
     - ``memory``: how much of the device's it may use, ``"4GiB"`` or bytes; ``rows``: input rows a step. For engines that
       stream.
+    - ``halo``: approximate tiles with as many input pixels around them, for networks that no engine streams; the upscaler's
+      ``exact`` is then False.
 
     Raises UnknownName, SettingsError, WeightsNotFound, WeightsError, DownloadError, PluginError, NotStreamable.
     """
@@ -76,6 +79,7 @@ def load(
         precision=precision,
         memory=memory,
         rows=rows,
+        halo=halo,
         pre_pad=pre_pad,
         order=order,
         progress=progress,
@@ -96,6 +100,7 @@ def upscale(
     precision: str = "float32",
     memory: int | str | None = None,
     rows: int | None = None,
+    halo: int | None = None,
     pre_pad: int = 0,
     order: Order = "rgb",
     progress: Progress = None,
@@ -115,7 +120,7 @@ def upscale(
     files = [source for source in shares if isinstance(source, str | os.PathLike)]
     named = [(os.fspath(source), shares[source]) for source in files] or repr(weights)
     key = (
-        plugins.current(), repr((model, arch, named, denoise, engine, str(device), precision, memory, rows, pre_pad)),
+        plugins.current(), repr((model, arch, named, denoise, engine, str(device), precision, memory, rows, halo, pre_pad)),
         tuple(_stamp(source) for source in files),
     )  # fmt: skip
     upscaler = _kept.get(
@@ -130,6 +135,7 @@ def upscale(
             precision=precision,
             memory=memory,
             rows=rows,
+            halo=halo,
             pre_pad=pre_pad,
         ),
     )

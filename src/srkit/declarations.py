@@ -98,7 +98,9 @@ class ModelCard:
     """Published weights: which network, what for, from whom, and where to get them.
 
     ``url`` is the official address and ``sha256`` the digest of the file there; without a digest a fetch is refused
-    unless it is asked for explicitly. ``default`` marks the model used where nothing is named at all.
+    unless it is asked for explicitly. ``default`` marks the model used where nothing is named at all. ``config``: what
+    the architecture's ``build`` is to be called with, where that is known without the weights; it describes the network,
+    and what is loaded is told from the weights.
     """
 
     name: str = attrs.field(validator=_name)
@@ -107,6 +109,9 @@ class ModelCard:
     licence: str = attrs.field(validator=_text)
     summary: str = attrs.field(validator=_text)
     tags: tuple[str, ...] = attrs.field(default=(), validator=_names)
+    config: Mapping[str, Any] | None = attrs.field(
+        default=None, validator=attrs.validators.optional(attrs.validators.instance_of(dict))
+    )
     url: str | None = attrs.field(default=None, validator=_url)
     sha256: str | None = attrs.field(default=None, validator=_digest)
     size: int | None = attrs.field(default=None, validator=attrs.validators.optional(_count))

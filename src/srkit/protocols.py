@@ -24,6 +24,21 @@ scale·height. Values are as the network gives them, not clamped. May be called 
 
 
 @runtime_checkable
+class Explained(Protocol):
+    """A Stream that tells about itself, as one may: :meth:`srkit.Upscaler.explain` and ``srkit models info`` show it."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether the rows are those of the network on the whole picture; what does not say so is taken to be."""
+
+    def facts(self) -> Mapping[str, str]:
+        """What holds for every picture, such as the network's reach: names and values, to be read by people."""
+
+    def explain(self, size: Size, batch: int = 1) -> Mapping[str, str]:
+        """How pictures of ``size`` would be run: names and values, likewise. Raises OutOfMemory if they cannot be."""
+
+
+@runtime_checkable
 class Architecture(Protocol):
     """A family of networks."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import attrs
 import torch
@@ -19,6 +20,7 @@ class Settings:
     """What an upsampler is told.
 
     ``memory``: bytes it may use on the device; None leaves it to the upsampler. ``rows``: input rows a step; likewise.
+    ``halo``: input pixels around approximate tiles; None asks for the exact result.
     """
 
     device: torch.device
@@ -26,6 +28,18 @@ class Settings:
     traits: Traits
     memory: int | None = None
     rows: int | None = None
+    halo: int | None = None
+
+
+def free_memory(device: torch.device) -> int | None:
+    """Bytes of memory that are free on ``device``; None where only trying tells."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    meminfo = Path("/proc/meminfo")
+    if device.type != "cpu" or not meminfo.exists():
+        return None
+    fields = dict(line.split(":") for line in meminfo.read_text().splitlines())
+    return int(fields["MemAvailable"].split()[0]) * 1024
 
 
 def parse_device(device: str | torch.device | None) -> torch.device:

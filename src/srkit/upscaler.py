@@ -26,7 +26,7 @@ from .errors import ImageError, NonFiniteOutput, NotStreamable, OutOfMemory, Plu
 from .networks import LoadedNetwork
 from .pixels import Layout, from_batch, from_planes, layout_of, to_batch, to_planes
 from .progress import Progress, reporter
-from .protocols import Size, Stream, Upsampler
+from .protocols import Explained, Size, Stream, Upsampler
 from .resample import resample
 from .rows import RowWindow, crop, pad
 from .settings import Settings, parse_device, parse_memory, parse_precision
@@ -66,6 +66,7 @@ class Upscaler:
         precision: str = "float32",
         memory: int | str | None = None,
         rows: int | None = None,
+        halo: int | None = None,
         pre_pad: int = 0,
         order: Order = "rgb",
         progress: Progress = None,
@@ -91,8 +92,9 @@ class Upscaler:
         network = attrs.evolve(network, network=copy.deepcopy(network.network).eval().requires_grad_(False))
         if rows is not None and (isinstance(rows, bool) or not isinstance(rows, int) or rows < 1):
             raise SettingsError(f"rows={rows!r} is not a number of rows; it must be 1 or more")
-        if isinstance(pre_pad, bool) or not isinstance(pre_pad, int) or pre_pad < 0:
-            raise SettingsError(f"pre_pad={pre_pad!r} is not a number of pixels; it must be 0 or more")
+        for option, value in (("pre_pad", pre_pad), ("halo", 0 if halo is None else halo)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+                raise SettingsError(f"{option}={value!r} is not a number of pixels; it must be 0 or more")
         where = parse_device(device)
         settings = Settings(
             device=where,
@@ -100,6 +102,7 @@ class Upscaler:
             traits=traits,
             memory=parse_memory(memory),
             rows=rows,
+            halo=halo,
         )
         engine, stream = _prepare(engine, network.network, settings)
         return cls(
@@ -155,6 +158,34 @@ class Upscaler:
             done += len(rows)
             report(done, new_size[0])
         return out
+
+    @property
+    def exact(self) -> bool:
+        """Whether results are the network's on the whole picture; False for approximate tiles (``halo``)."""
+        return bool(getattr(self._stream, "exact", True))
+
+    def facts(self) -> dict[str, str]:
+        """What the engine knows of the network, such as its reach, by name; empty if it tells nothing."""
+        stream: object = self._stream
+        return dict(stream.facts()) if isinstance(stream, Explained) else {}
+
+    def explain(self, size: Size, batch: int = 1) -> dict[str, str]:
+        """How pictures of ``size`` = (height, width) would be run, by name, such as the memory this would take.
+
+        Raises OutOfMemory for a picture that cannot be run within ``memory``.
+        """
+        _check_size(size)
+        how = {"engine": self.engine, "exact": "yes" if self.exact else "no: approximate tiles"}
+        stream: object = self._stream
+        if isinstance(stream, Explained):
+            below, right = self._padding(size)
+            how |= stream.explain((size[0] + below, size[1] + right), batch)
+        return how
+
+    def _padding(self, size: Size) -> Size:
+        """The rows below and columns to the right that a picture is padded by."""
+        below, right = (self.pre_pad + -(side + self.pre_pad) % self.loaded.traits.multiple_of for side in size)
+        return below, right
 
     def result_size(self, size: Size, scale: float | None = None) -> Size:
         """The (height, width) of the result for a picture of ``size``: round(scale · size), at least 1."""
@@ -217,7 +248,7 @@ class Upscaler:
         """
         height, width = size
         traits = self.loaded.traits
-        below, right = (self.pre_pad + -(side + self.pre_pad) % traits.multiple_of for side in size)
+        below, right = self._padding(size)
         padded = pad(_checked(strips, size, traits.in_channels), height, width, below, right)
         out = self._held_to_traits(self._stream(padded, (height + below, width + right)), height + below, width + right)
         top = 0

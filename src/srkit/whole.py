@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from .errors import OutOfMemory, SettingsError
 from .protocols import Size, Stream
-from .settings import Settings
+from .settings import Settings, free_memory
 
 
 class WholeImage:
@@ -20,7 +19,7 @@ class WholeImage:
 
     def prepare(self, network: nn.Module, settings: Settings) -> Stream:
         """See :class:`srkit.protocols.Upsampler`; refuses ``memory`` and ``rows``, which it could not honour."""
-        for name in ("memory", "rows"):
+        for name in ("memory", "rows", "halo"):
             if getattr(settings, name) is not None:
                 raise SettingsError(
                     f"{name}= asks for bounded memory, which the whole-image upsampler cannot give; leave {name} out, or "
@@ -31,7 +30,7 @@ class WholeImage:
 
         def stream(strips: Iterator[Tensor], size: Size) -> Iterator[Tensor]:
             held = list(strips)
-            need, free = widest * held[0].shape[0] * size[0] * size[1], _free(settings.device)
+            need, free = widest * held[0].shape[0] * size[0] * size[1], free_memory(settings.device)
             if free is not None and need > free:
                 # Better told than killed: a system out of memory ends the process without a word.
                 raise OutOfMemory(
@@ -41,8 +40,7 @@ class WholeImage:
             try:
                 image = held[0] if len(held) == 1 else torch.cat(held, 2)
                 held.clear()
-                image = image.to(settings.device, settings.dtype).contiguous(memory_format=torch.channels_last)
-                out = network(image)
+                out = forward(network, image.to(settings.device, settings.dtype))
             except RuntimeError as error:
                 if not _ran_out(error):
                     raise
@@ -54,6 +52,17 @@ class WholeImage:
             yield out
 
         return stream
+
+
+def forward(network: nn.Module, image: Tensor) -> Tensor:
+    """The network on a picture (B, C, H, W), channels-last; or contiguous, where the network's own views want that."""
+    try:
+        out: Tensor = network(image.contiguous(memory_format=torch.channels_last))
+    except RuntimeError as error:
+        if "view size is not compatible" not in str(error):
+            raise
+        out = network(image.contiguous())
+    return out
 
 
 def _widest_layer(network: nn.Module, settings: Settings) -> float:
@@ -71,15 +80,6 @@ def _widest_layer(network: nn.Module, settings: Settings) -> float:
     for hook in hooks:
         hook.remove()
     return most * settings.dtype.itemsize / side**2
-
-
-def _free(device: torch.device) -> int | None:
-    """Bytes of memory that are free; None where only trying tells."""
-    meminfo = Path("/proc/meminfo")
-    if device.type != "cpu" or not meminfo.exists():
-        return None
-    fields = dict(line.split(":") for line in meminfo.read_text().splitlines())
-    return int(fields["MemAvailable"].split()[0]) * 1024
 
 
 def _ran_out(error: RuntimeError) -> bool:

@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch")
 import srkit  # noqa: E402
 from srkit_archs_realesrgan.rrdb import RRDBNet  # noqa: E402
 from srkit_archs_realesrgan.srvgg import SRVGGNetCompact  # noqa: E402
-from srkit_engine_tiled.graph import trace  # noqa: E402
+from srkit_engine_tiled.graph import Tracer  # noqa: E402
 from srkit_engine_tiled.reach import Reach, reach  # noqa: E402
 
 PUBLISHED = {
@@ -26,7 +26,7 @@ def test_reach_of_the_published_networks(name):
     """The reach from the graph is that of an impulse through the network: nothing farther, and that far."""
     make, scale, multiple, expected = PUBLISHED[name]
     network = make().eval().requires_grad_(False)
-    found = reach(trace(network, srkit.Traits(scale=scale, multiple_of=multiple)))
+    found = reach(Tracer(network, srkit.Traits(scale=scale, multiple_of=multiple)).typical)
     assert found == Reach(expected, expected, expected, expected)
     for parameter in network.parameters():
         # All ones: what an impulse touches cannot cancel, and overflowing it stays more than zero.

@@ -63,6 +63,7 @@ def info(name: str) -> None:
         "packages": ", ".join(p.distribution + (f" ({p.note})" if p.note else "") for p in card.packaged),
     }
     rows.update({key: f"[0, 1] {c.summary} Mixes with {c.partner}." for key, c in card.controls.items()})
+    rows.update(_facts(card) if card.config is not None or local else {})
     for key, value in rows.items():
         if value:
             click.echo(f"{key + ':':<15}{value}")
@@ -120,6 +121,19 @@ def convert(source: Path, target: Path, force: bool) -> None:
     finally:
         part.unlink(missing_ok=True)
     click.echo(f"{source} → {target} ({loaded.architecture}, {len(tensors)} tensors)")
+
+
+def _facts(card: ModelCard) -> dict[str, str]:
+    """What the engine tells of the network; the values of its weights make no difference."""
+    from ..networks import load_network
+    from ..protocols import Architecture
+    from ..upscaler import Upscaler
+
+    if card.config is None:
+        return Upscaler.from_network(load_network(model=card.name), device="cpu").facts()
+    architecture = plugins.current().architectures.find(card.architecture).load(Architecture)
+    network, traits = architecture.build(**card.config), architecture.traits(**card.config)
+    return Upscaler.from_network(network, traits, name=card.name, device="cpu").facts()
 
 
 def _state(card: ModelCard) -> str:

@@ -9,45 +9,63 @@ from torch import Tensor
 
 
 class Store:
-    """The rows of one value between two of its readers' needs, with ``margin`` rows of zeros above and below the picture.
+    """Rows of one or several values, channels side by side, between being written and being read for the last time.
 
     Rows lie at their absolute number less that of the first one held, so that a reader's window is one piece of memory and
-    a concatenation is written, channel slice by channel slice, where it belongs. Forgotten rows are moved over rarely: the
-    buffer has room for as many again as are needed.
+    a concatenation is written, channel slice by channel slice, where it belongs. ``above`` and ``below``: rows of zeros
+    that readers find beyond the picture. The memory is kept between pictures: fresh memory is slow to touch.
     """
 
-    def __init__(self, batch: int, channels: int, width: int, margin: int, like: Tensor) -> None:
-        self.margin = margin
-        self.needs: list[Callable[[], int]] = []
-        self._rows = torch.zeros(batch, margin + 1, width, channels, dtype=like.dtype, device=like.device)
-        self._first = -margin
+    def __init__(self, shape: tuple[int, int, int, int], above: int, below: int, like: Tensor) -> None:
+        self._rows = torch.empty(shape, dtype=like.dtype, device=like.device)
+        self._above, self._below = above, below
+        self.needed: Callable[[], int] = lambda: 0
+        self.reset()
+
+    def reset(self) -> None:
+        """Be ready for another picture."""
+        self._first = -self._above
         self._end = 0
+        self._rows[:, : self._above] = 0
 
-    def write(self, row: int, strip: Tensor, channel: int, *, last: bool) -> None:
-        """Put a strip (B, C, h, W) at ``row`` and ``channel``; ``last`` says that the picture ends with it."""
-        end = row + strip.shape[2]
-        channels = slice(channel, channel + strip.shape[1])
-        self._make_room(end + (self.margin if last else 0))
-        self._rows[:, row - self._first : end - self._first, :, channels] = strip.permute(0, 2, 3, 1)
-        if last and self.margin:
-            self._rows[:, end - self._first : end - self._first + self.margin, :, channels] = 0
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory held."""
+        return self._rows.nbytes
 
-    def read(self, start: int, stop: int) -> Tensor:
-        """Rows ``start`` to ``stop``, (B, C, h, W), channels-last; a view."""
-        return self._rows[:, start - self._first : stop - self._first].permute(0, 3, 1, 2)
+    def room(self, start: int, stop: int, channel: int, channels: int) -> Tensor:
+        """Where rows ``start`` to ``stop`` of some channels are to be written, (B, C, h, W), channels-last."""
+        self._make_room(stop)
+        rows = self._rows[:, start - self._first : stop - self._first, :, channel : channel + channels]
+        return rows.permute(0, 3, 1, 2)
+
+    def end(self, height: int, channel: int, channels: int) -> None:
+        """Some channels are complete with ``height`` rows; zeros follow them."""
+        if self._below:
+            self.room(height, height + self._below, channel, channels).zero_()
+
+    def read(self, start: int, stop: int, channel: int, channels: int) -> Tensor:
+        """Rows ``start`` to ``stop`` of some channels, (B, C, h, W), channels-last; a view."""
+        rows = self._rows[:, start - self._first : stop - self._first]
+        if channels != rows.shape[3]:
+            rows = rows[:, :, :, channel : channel + channels]
+        return rows.permute(0, 3, 1, 2)
 
     def _make_room(self, end: int) -> None:
         held = self._end
-        self._end = max(self._end, end)
-        if self._end - self._first <= self._rows.shape[1]:
+        if end <= held:
             return
-        keep = max(self._first, min((need() for need in self.needs), default=held))
+        self._end = end
+        if end - self._first <= self._rows.shape[1]:
+            return
+        keep = min(held, max(self._first, self.needed()))
         kept = self._rows[:, keep - self._first : held - self._first]
-        if 2 * (self._end - keep) > self._rows.shape[1]:
+        if end - keep > self._rows.shape[1]:
+            # More than was planned, as after running out of memory with larger steps.
             shape = list(self._rows.shape)
-            shape[1] = 2 * (self._end - keep)
+            shape[1] = end - keep
             self._rows = self._rows.new_empty(shape)
-        else:
-            kept = kept.clone()  # the two may overlap
+        elif keep - self._first < held - keep:
+            kept = kept.clone()  # the two overlap
         self._rows[:, : kept.shape[1]] = kept
         self._first = keep

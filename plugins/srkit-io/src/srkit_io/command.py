@@ -83,6 +83,10 @@ def _has_share(value: str) -> bool:
 @click.option("--memory", help="How much memory the network may use, such as 4GiB; for engines that stream.")
 @click.option("--rows", type=click.IntRange(1), help="Input rows a step; for engines that stream.")
 @click.option(
+    "--halo", type=click.IntRange(0), help="Approximate tiles, with as many pixels around; see --engine tiles."
+)
+@click.option("--explain", is_flag=True, help="Tell how each picture would be run, and do nothing.")
+@click.option(
     "--pre-pad",
     type=click.IntRange(0),
     default=0,
@@ -99,6 +103,7 @@ def upscale(
     recursive: bool,
     skip_existing: bool,
     quality: int,
+    explain: bool,
     **options: Any,
 ) -> None:
     """Upscale picture files and folders.
@@ -111,7 +116,7 @@ def upscale(
     PNG, JPEG, WebP, TIFF and BMP; 8 and 16 bit; the result has the depth and the channels of the input. A file that cannot
     be done is told and the rest goes on; the exit code is then 1.
     """  # noqa: D301 -- \b is click's mark for text to leave as it is
-    from .jobs import plan, run  # decoders are for those who upscale, not for --help
+    from .jobs import explained, plan, run  # decoders are for those who upscale, not for --help
 
     if suffix is None:
         suffix = "_upscaled" if output is None else ""
@@ -119,6 +124,13 @@ def upscale(
     if not jobs:
         hint = "" if recursive else "; sub-folders need --recursive"
         raise click.ClickException(f"no pictures in {', '.join(inputs)}{hint}")
+    if explain:
+        upscaler = srkit.load(**options)
+        for job in jobs:
+            click.echo(f"{job.source}:")
+            for key, value in (upscaler.facts() | explained(job, upscaler)).items():
+                click.echo(f"  {key + ':':<16}{value}")
+        return
     counts: Counter[str] = Counter()
     start = time.monotonic()
     outcomes = run(jobs, lambda: srkit.load(**options), skip_existing=skip_existing, quality=quality)
@@ -147,7 +159,8 @@ def _tell(outcome: Outcome) -> None:
         tqdm.write("\n  ".join([f"failed: {source}{told}", *notes]), file=sys.stderr)
     elif outcome.size and outcome.new_size:
         (height, width), (new_height, new_width) = outcome.size, outcome.new_size
-        tqdm.write(f"{outcome.job.source} ({width}×{height}) → {outcome.job.target} ({new_width}×{new_height})")
+        note = "" if outcome.exact else ", approximate"
+        tqdm.write(f"{outcome.job.source} ({width}×{height}) → {outcome.job.target} ({new_width}×{new_height}{note})")
     else:
         tqdm.write(f"{outcome.job.source}: skipped, {outcome.job.target} exists")
 

@@ -27,7 +27,8 @@ class Job:
 class Outcome:
     """What became of a job: ``"done"``, ``"skipped"`` or ``"failed"``, and why.
 
-    ``size`` and ``new_size`` are (height, width), of a picture that was done.
+    ``size`` and ``new_size`` are (height, width), of a picture that was done; ``exact``: whether the result is the
+    network's for the whole picture, and not of approximate tiles.
     """
 
     job: Job
@@ -35,6 +36,7 @@ class Outcome:
     size: srkit.Size | None = None
     new_size: srkit.Size | None = None
     error: srkit.SrkitError | None = None
+    exact: bool = True
 
 
 def plan(
@@ -159,6 +161,21 @@ def run(
             yield _do(job, upscaler, quality)
 
 
+def explained(job: Job, upscaler: srkit.Upscaler) -> dict[str, str]:
+    """How a job would be run, by name; or, under ``"problem"``, why it cannot be."""
+    try:
+        if job.problem is not None:
+            raise job.problem
+        picture = read(job.source)
+        layout = srkit.layout_of(picture)
+        size = (layout.height, layout.width)
+        # Alpha goes along as a second picture.
+        both = layout.has_alpha and upscaler.alpha == "network" and not (picture[..., -1] == layout.white).all()
+        return {"picture": f"{size[1]}×{size[0]}"} | upscaler.explain(size, 2 if both else 1)
+    except srkit.SrkitError as error:
+        return {"problem": str(error)}
+
+
 def _do(job: Job, upscaler: srkit.Upscaler, quality: int) -> Outcome:
     try:
         picture = read(job.source)
@@ -178,7 +195,7 @@ def _do(job: Job, upscaler: srkit.Upscaler, quality: int) -> Outcome:
         unforeseen = ImageFileError(f"{type(error).__name__}: {error}", job.source)
         unforeseen.__cause__ = error
         return Outcome(job, "failed", error=unforeseen)
-    return Outcome(job, "done", picture.shape[:2], result.shape[:2])
+    return Outcome(job, "done", picture.shape[:2], result.shape[:2], exact=upscaler.exact)
 
 
 def _make_folder(folder: Path) -> None:

@@ -1,0 +1,187 @@
+"""The exact streaming engine against other ways of running the same network, all in one interleaved run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+
+import attrs
+import peers
+import torch
+from networks import RRDB_6, RRDB_23, SCALE, SRVGG, Recipe, flops_per_pixel
+from timing import NotMeasured, apart, interleaved
+from torch import Tensor, nn
+
+import srkit
+from srkit_archs_realesrgan.rrdb import RRDBNet
+from srkit_archs_realesrgan.srvgg import SRVGGNetCompact
+
+STREAM, STREAM_BF16 = "srkit, stream, float32", "srkit, stream, bfloat16"
+WHOLE = "srkit, whole image, float32"
+PLAIN, TILED = "plain torch (NCHW), whole image", f"plain torch (NCHW), tiles of {peers.TILE} + {peers.TILE_PAD}"
+ORT, OPENVINO, OPENVINO_BF16, NCNN = "ONNX Runtime", "OpenVINO, float32", "OpenVINO, bfloat16", "ncnn"
+BARE, BARE_BF16 = "bare convolution, float32", "bare convolution, bfloat16"
+BARE_PART = 1 / 8
+
+
+@attrs.frozen
+class Side:
+    """A way of running a network.
+
+    ``tolerance``: how far its result may be from plain torch's, relative to the largest value; None where it does not
+    compute the network (tiles have seams). ``part``: of the network's work that it does; its time is scaled up.
+    """
+
+    make: Callable[[nn.Module, Tensor], peers.Run]
+    tolerance: float | None = 1e-4
+    part: float = 1.0
+
+
+@attrs.frozen
+class Case:
+    """A network on a picture of ``size`` = (height, width).
+
+    With one repeat nothing is warmed up and each side has a process of its own, so that a machine need hold only one.
+    """
+
+    recipe: Recipe
+    size: srkit.Size
+    repeats: int
+
+    @property
+    def sides(self) -> list[str]:
+        return [name for name in SIDES if name != TILED or max(self.size) > peers.TILE]
+
+
+def upscaler(network: nn.Module, image: Tensor, engine: str, precision: str) -> peers.Run:
+    up = srkit.Upscaler.from_network(
+        network, srkit.Traits(scale=SCALE), engine=engine, device="cpu", precision=precision
+    )
+    return lambda: list(up.stream(iter((image,)), (image.shape[2], image.shape[3])))
+
+
+def bare(network: nn.Module, image: Tensor, dtype: torch.dtype) -> peers.Run:
+    return peers.bare_convolution(flops_per_pixel(network) * image[0, 0].numel() * BARE_PART, image, dtype)
+
+
+SIDES = {
+    STREAM: Side(partial(upscaler, engine="stream", precision="float32")),
+    STREAM_BF16: Side(partial(upscaler, engine="stream", precision="bfloat16"), 0.05),
+    WHOLE: Side(partial(upscaler, engine="whole", precision="float32")),
+    PLAIN: Side(peers.plain),
+    TILED: Side(peers.tiled, None),
+    ORT: Side(peers.onnx_runtime),
+    OPENVINO: Side(partial(peers.openvino, precision="f32")),
+    OPENVINO_BF16: Side(partial(peers.openvino, precision="bf16"), 0.05),
+    NCNN: Side(peers.ncnn),
+    BARE: Side(partial(bare, dtype=torch.float32), None, BARE_PART),
+    BARE_BF16: Side(partial(bare, dtype=torch.bfloat16), None, BARE_PART),
+}
+
+GOALS: Mapping[Callable[..., nn.Module], Mapping[tuple[str, str], float]] = {
+    SRVGGNetCompact: {(STREAM, PLAIN): 0.38, (STREAM, ORT): 0.90, (STREAM_BF16, OPENVINO_BF16): 0.75},
+    RRDBNet: {(STREAM, PLAIN): 0.36, (STREAM, OPENVINO): 1.0, (STREAM_BF16, OPENVINO_BF16): 1.0},
+}
+"""What streaming should take at most, as a part of another's time."""
+
+CASES = (
+    Case(SRVGG, (480, 640), repeats=7),
+    Case(SRVGG, (1080, 1920), repeats=2),
+    Case(RRDB_6, (192, 256), repeats=5),
+    Case(RRDB_6, (288, 384), repeats=3),
+    Case(RRDB_23, (192, 256), repeats=3),
+    Case(RRDB_23, (768, 1024), repeats=1),
+)
+QUICK_CASES = (Case(SRVGG, (480, 640), repeats=2), Case(RRDB_6, (192, 256), repeats=2))
+
+
+def tables(cases: Iterable[Case]) -> Iterator[str]:
+    """The lines of the page: of each case the times, and what streaming takes of each."""
+    for case in cases:
+        yield f"### {case.recipe.label}, {case.size[1]}×{case.size[0]}"
+        yield ""
+        results = timed(case)
+        times = {name: seconds for name, seconds in results.items() if isinstance(seconds, float)}
+        yield "| side | time | stream, float32, takes | stream, bfloat16, takes |"
+        yield "|---|---|---|---|"
+        for name, seconds in times.items():
+            yield f"| {name} | {seconds:.2f} s | {' | '.join(_ratios(case, name, times))} |"
+        yield ""
+        yield " ".join([_how_often(case), *_rates(times)])
+        yield ""
+        for name, why in results.items():
+            if isinstance(why, str):
+                yield f"Not measured: {name}; {why}."
+                yield ""
+
+
+def _how_often(case: Case) -> str:
+    return (
+        "1 run of each side, in its own process, not warmed up."
+        if case.repeats == 1
+        else f"{case.repeats} runs of each side."
+    )
+
+
+def _rates(times: Mapping[str, float]) -> Iterator[str]:
+    for stream, rate, kind in ((STREAM, BARE, "float32"), (STREAM_BF16, BARE_BF16, "bfloat16")):
+        if {stream, rate} <= times.keys():
+            yield f"In {kind}, streaming runs at {times[rate] / times[stream]:.0%} of the rate of a bare convolution."
+
+
+def _ratios(case: Case, name: str, times: Mapping[str, float]) -> list[str]:
+    cells = []
+    for stream in (STREAM, STREAM_BF16):
+        goal = GOALS[case.recipe.architecture].get((stream, name))
+        if stream not in times or stream == name:
+            cells.append("")
+        elif goal is None:
+            cells.append(f"{times[stream] / times[name]:.2f}")
+        else:
+            ratio = times[stream] / times[name]
+            cells.append(f"**{ratio:.3f}** (goal ≤ {goal:.2f}: {'met' if ratio <= goal else 'not met'})")
+    return cells
+
+
+def timed(case: Case) -> dict[str, float | str]:
+    """Median seconds of each side, or why there are none."""
+    groups = [[name] for name in case.sides] if case.repeats == 1 else [case.sides]
+    results: dict[str, float | str] = {}
+    for group in groups:
+        try:
+            results |= apart(measure, case, group)
+        except NotMeasured as error:
+            results |= dict.fromkeys(group, str(error))
+    return {name: results[name] for name in case.sides}
+
+
+def measure(case: Case, names: Sequence[str]) -> dict[str, float | str]:
+    """``timed`` of some of the sides, in this process."""
+    network = case.recipe.build()
+    image = torch.rand(1, 3, *case.size)
+    runs: dict[str, peers.Run] = {}
+    failed: dict[str, float | str] = {}
+    expected: Tensor | None = None
+    # Plain torch first: what it gives is what the others are held to.
+    for name in sorted(names, key=lambda name: name != PLAIN):
+        side = SIDES[name]
+        try:
+            run = side.make(network, image)
+            if case.repeats > 1:
+                strips = run()
+                if name == PLAIN:
+                    expected = strips[0]
+                elif side.tolerance is not None and expected is not None:
+                    _check(strips, expected, side.tolerance)
+            runs[name] = run
+        except Exception as error:  # noqa: BLE001  # whatever stops one side, the others are measured
+            failed[name] = str(NotMeasured.because(error))
+    del expected
+    seconds = interleaved({name: runs[name] for name in names if name in runs}, case.repeats, warm_up=False)
+    return failed | {name: seconds[name] / SIDES[name].part for name in seconds}
+
+
+def _check(strips: Sequence[Tensor], expected: Tensor, tolerance: float) -> None:
+    error = (torch.cat(list(strips), 2).float() - expected).abs().max() / expected.abs().max()
+    if not error <= tolerance:
+        raise ArithmeticError(f"its result is off by {error:.1e} of the largest value")
