@@ -14,7 +14,7 @@ from .layout import Layout, lay_out
 from .machines import Convolution, Regroup, TransposedConvolution
 from .reach import alignment, reach
 
-STEP_BYTES = 3 << 20
+STEP_BYTES = 7 << 20
 """What a layer takes or gives at once: enough to keep the threads busy, few enough rows to stay near the cache."""
 MOST_ROWS = 64
 BASE = 24 << 20
