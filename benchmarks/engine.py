@@ -1,15 +1,18 @@
-"""The exact streaming engine against other ways of running the same network, all in one interleaved run."""
+"""The exact streaming engine against other ways of running the same network, each in a process of its own, in turn."""
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 
 import attrs
 import peers
 import torch
 from networks import RRDB_6, RRDB_23, SCALE, SRVGG, Recipe, flops_per_pixel
-from timing import NotMeasured, apart, interleaved
+from timing import Apart, NotMeasured, medians, seconds
 from torch import Tensor, nn
 
 import srkit
@@ -41,7 +44,7 @@ class Side:
 class Case:
     """A network on a picture of ``size`` = (height, width).
 
-    With one repeat nothing is warmed up and each side has a process of its own, so that a machine need hold only one.
+    With one repeat nothing is warmed up, and each side is done before the next begins: a machine need hold only one.
     """
 
     recipe: Recipe
@@ -101,11 +104,11 @@ def tables(cases: Iterable[Case]) -> Iterator[str]:
         yield f"### {case.recipe.label}, {case.size[1]}×{case.size[0]}"
         yield ""
         results = timed(case)
-        times = {name: seconds for name, seconds in results.items() if isinstance(seconds, float)}
+        times = {name: took for name, took in results.items() if isinstance(took, float)}
         yield "| side | time | stream, float32, takes | stream, bfloat16, takes |"
         yield "|---|---|---|---|"
-        for name, seconds in times.items():
-            yield f"| {name} | {seconds:.2f} s | {' | '.join(_ratios(case, name, times))} |"
+        for name, took in times.items():
+            yield f"| {name} | {took:.2f} s | {' | '.join(_ratios(case, name, times))} |"
         yield ""
         yield " ".join([_how_often(case), *_rates(times)])
         yield ""
@@ -117,7 +120,7 @@ def tables(cases: Iterable[Case]) -> Iterator[str]:
 
 def _how_often(case: Case) -> str:
     return (
-        "1 run of each side, in its own process, not warmed up."
+        "1 run of each side, one after the other, not warmed up."
         if case.repeats == 1
         else f"{case.repeats} runs of each side."
     )
@@ -145,40 +148,47 @@ def _ratios(case: Case, name: str, times: Mapping[str, float]) -> list[str]:
 
 def timed(case: Case) -> dict[str, float | str]:
     """Median seconds of each side, or why there are none."""
-    groups = [[name] for name in case.sides] if case.repeats == 1 else [case.sides]
     results: dict[str, float | str] = {}
-    for group in groups:
-        try:
-            results |= apart(measure, case, group)
-        except NotMeasured as error:
-            results |= dict.fromkeys(group, str(error))
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        processes = {name: stack.enter_context(Apart()) for name in case.sides}
+        # Plain torch first: what it gives is what the others are held to.
+        for name in sorted(processes, key=lambda name: name != PLAIN):
+            try:
+                processes[name](prepare, case, name, Path(folder, "expected.pt"))
+                if case.repeats == 1:
+                    results[name] = processes[name](run_once) / SIDES[name].part
+            except NotMeasured as error:
+                results[name] = str(error)
+            if name in results:
+                processes.pop(name).__exit__()
+        took = medians({name: partial(process, run_once) for name, process in processes.items()}, case.repeats)
+    results |= {name: median / SIDES[name].part for name, median in took.items()}
     return {name: results[name] for name in case.sides}
 
 
-def measure(case: Case, names: Sequence[str]) -> dict[str, float | str]:
-    """``timed`` of some of the sides, in this process."""
-    network = case.recipe.build()
-    image = torch.rand(1, 3, *case.size)
-    runs: dict[str, peers.Run] = {}
-    failed: dict[str, float | str] = {}
-    expected: Tensor | None = None
-    # Plain torch first: what it gives is what the others are held to.
-    for name in sorted(names, key=lambda name: name != PLAIN):
-        side = SIDES[name]
-        try:
-            run = side.make(network, image)
-            if case.repeats > 1:
-                strips = run()
-                if name == PLAIN:
-                    expected = strips[0]
-                elif side.tolerance is not None and expected is not None:
-                    _check(strips, expected, side.tolerance)
-            runs[name] = run
-        except Exception as error:  # noqa: BLE001  # whatever stops one side, the others are measured
-            failed[name] = str(NotMeasured.because(error))
-    del expected
-    seconds = interleaved({name: runs[name] for name in names if name in runs}, case.repeats, warm_up=False)
-    return failed | {name: seconds[name] / SIDES[name].part for name in seconds}
+_ready: list[peers.Run] = []
+"""What this process runs."""
+
+
+def prepare(case: Case, name: str, expected: Path) -> None:
+    """Make a side ready in this process; run it once and check its result, if there is to be more than one run.
+
+    ``expected``: where the first to come, plain torch, leaves its result.
+    """
+    side, image = SIDES[name], torch.rand(1, 3, *case.size, generator=torch.Generator().manual_seed(0))
+    run = side.make(case.recipe.build(), image)
+    _ready[:] = [run]
+    if case.repeats > 1:
+        strips = run()
+        if name == PLAIN:
+            torch.save(strips[0], expected)
+        elif side.tolerance is not None and expected.exists():
+            _check(strips, torch.load(expected), side.tolerance)
+
+
+def run_once() -> float:
+    """Seconds of one run of what is ready."""
+    return seconds(_ready[0])
 
 
 def _check(strips: Sequence[Tensor], expected: Tensor, tolerance: float) -> None:

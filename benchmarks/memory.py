@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import gc
-import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -13,7 +12,7 @@ from pathlib import Path
 import attrs
 import torch
 from networks import RRDB_23, SCALE, SRVGG, Recipe
-from timing import NotMeasured, apart
+from timing import Apart, NotMeasured
 from torch import Tensor
 
 import srkit
@@ -26,42 +25,46 @@ _STATUS = Path("/proc/self/status")
 
 @attrs.frozen
 class Case:
+    """A network, and the heights of pictures that go through it one after another, in one process."""
+
     recipe: Recipe
-    rows: int
+    heights: tuple[int, ...]
 
 
-CASES = (Case(SRVGG, 1_000), Case(SRVGG, 10_000), Case(SRVGG, 100_000), Case(RRDB_23, 500), Case(RRDB_23, 3_000))
-QUICK_CASES = CASES[:1]
+CASES = (Case(SRVGG, (1_000, 10_000, 100_000)), Case(RRDB_23, (500, 3_000)))
+QUICK_CASES = (Case(SRVGG, (1_000,)),)
 
 
 def table(cases: Iterable[Case]) -> Iterator[str]:
-    """The lines of the page: the measured peak of each case beside the engine's own prediction."""
+    """The lines of the page: the measured peak of each picture beside the engine's own prediction."""
     if not _STATUS.exists():
         yield f"Not measured: {sys.platform} has no {_STATUS}."
         return
     yield "| network | picture | result, float32 | peak | predicted peak |"
     yield "|---|---|---|---|---|"
     for case in cases:
-        result = 3 * WIDTH * case.rows * SCALE**2 * 4
-        try:
-            peak, predicted = apart(measure, case)
-            cells = f"{_megabytes(peak)} | {'–' if predicted is None else _megabytes(predicted)}"
-        except NotMeasured as error:
-            cells = f"not measured: {error} | –"
-        yield f"| {case.recipe.label} | {WIDTH}×{case.rows:,} | {_megabytes(result)} | {cells} |"
+        with Apart() as call:
+            try:
+                peaks = [f"{_megabytes(peak)} | {predicted}" for peak, predicted in call(measure, case)]
+            except NotMeasured as error:
+                peaks = [f"not measured: {error} | –"] * len(case.heights)
+        for height, cells in zip(case.heights, peaks, strict=True):
+            result = _megabytes(3 * WIDTH * height * SCALE**2 * 4)
+            yield f"| {case.recipe.label} | {WIDTH}×{height:,} | {result} | {cells} |"
 
 
-def measure(case: Case) -> tuple[int, int | None]:
-    """Bytes at the peak, above what the process held before the stream began; and those predicted, if they were."""
+def measure(case: Case) -> list[tuple[int, str]]:
+    """For each height the bytes at the peak, above what the process held before any; and what was predicted."""
     up = srkit.Upscaler.from_network(case.recipe.build(), srkit.Traits(scale=SCALE), engine="stream", device="cpu")
-    size = (case.rows, WIDTH)
-    megabytes = re.match(r"\d+", up.explain(size).get("predicted peak", ""))
-    predicted = int(megabytes[0]) * 10**6 if megabytes else None
     _settle()
-    before = _status("VmRSS")
-    for _ in up.stream(_strips(case.rows), size):
-        pass
-    return _status("VmHWM") - before, predicted
+    before, peaks = _status("VmRSS"), []
+    for height in case.heights:
+        size = (height, WIDTH)
+        for _ in up.stream(_strips(height), size):
+            pass
+        peaks.append((_status("VmHWM") - before, up.explain(size)["predicted peak"]))
+        _forget_peak()
+    return peaks
 
 
 def _strips(rows: int) -> Iterator[Tensor]:
@@ -74,6 +77,10 @@ def _settle() -> None:
     gc.collect()
     with suppress(AttributeError):
         ctypes.CDLL(None).malloc_trim(0)  # glibc's
+    _forget_peak()
+
+
+def _forget_peak() -> None:
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")  # the high-water mark starts again (proc(5))
 

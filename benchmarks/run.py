@@ -32,13 +32,15 @@ UPSCALING = """\
 `Upscaler(img)` against the same network called directly, contiguous (NCHW), with the usual conversions around it."""
 STREAMING = """\
 `engine="stream"` against other ways of running the same network on the same picture, float tensors in and out, weights
-random. Preparing (tracing, exporting, compiling) is not timed. The ratios are streaming's time by the other side's:
+random. Each side has a process of its own, in which nobody else sets anything, and they run in turn. Preparing (tracing,
+exporting, compiling) is not timed. The ratios are streaming's time by the other side's:
 below 1, streaming is faster. Where there is more than one run, sides whose results differ from plain torch's are left
 out, but for the tiles, which have seams. The time of the bare convolution (64 to 64 channels, 3×3, channels-last strips
 of 16 rows as wide as the picture) is scaled to as many operations as the network's."""
 MEMORY = f"""\
-The peak of a process of its own (VmHWM) above what it held before the stream began (VmRSS), in float32, fed
-{memory.FED} rows at a time, the result thrown away. The prediction is the engine's own."""
+The peak of a process (VmHWM) above what it held before the first stream began (VmRSS), in float32, fed {memory.FED} rows
+at a time, the result thrown away. Each network has a process of its own; its pictures follow one another there, for from
+process to process the peak varies by some 8 % with where the heap happens to lie. The prediction is the engine's own."""
 
 
 def processor() -> str:

@@ -28,28 +28,43 @@ class NotMeasured(Exception):
         return cls(textwrap.shorten(f"{type(error).__name__}: {error}", 160, placeholder=" …").rstrip("."))
 
 
-def interleaved(sides: Mapping[str, Callable[[], object]], repeats: int, *, warm_up: bool = True) -> dict[str, float]:
+def interleaved(sides: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, float]:
     """Median seconds of each side; one warm-up of each, then all in turn."""
-    if warm_up:
-        for run in sides.values():
-            run()
-    seconds: dict[str, list[float]] = {name: [] for name in sides}
+    for run in sides.values():
+        run()
+    return medians({name: partial(seconds, run) for name, run in sides.items()}, repeats)
+
+
+def medians(sides: Mapping[str, Callable[[], float]], repeats: int) -> dict[str, float]:
+    """Medians of what the sides say they took, all in turn."""
+    took: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(repeats):
         for name, run in sides.items():
-            start = time.perf_counter()
-            run()
-            seconds[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values) for name, values in seconds.items()}
+            took[name].append(run())
+    return {name: statistics.median(values) for name, values in took.items()}
 
 
-def apart(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """What ``function`` returns in a process of its own, whose memory is its own and ends with it.
+def seconds(run: Callable[[], object]) -> float:
+    """Of one run."""
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
 
-    Raises NotMeasured, whatever went wrong.
-    """
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=_bound_memory) as pool:
+
+class Apart:
+    """A process of its own, whose memory, threads and settings are its own and end with it; called with a function."""
+
+    def __enter__(self) -> Apart:
+        self._pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=_bound_memory)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown()
+
+    def __call__(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """What ``function`` returns there. Raises NotMeasured, whatever went wrong."""
         try:
-            return pool.submit(_told, partial(function, *args, **kwargs)).result()
+            return self._pool.submit(_told, partial(function, *args, **kwargs)).result()
         except BrokenProcessPool:
             raise NotMeasured("its process ended, most likely for want of memory") from None
 

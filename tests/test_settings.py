@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 
 import srkit  # noqa: E402
 from srkit.errors import SettingsError, UnknownName  # noqa: E402
-from srkit.settings import parse_device, parse_memory, parse_precision  # noqa: E402
+from srkit.settings import parse_devices, parse_memory, parse_precision  # noqa: E402
 
 CPU = torch.device("cpu")
 
@@ -51,20 +51,20 @@ def test_memory_is_an_amount_with_a_unit(memory, expected):
 
 
 def test_device_is_the_best_there_is_unless_named():
-    """None picks an accelerator where there is one; names and torch.device objects are taken as they are."""
-    expected = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    assert parse_device(None).type == expected
-    assert parse_device("cpu") == parse_device(CPU) == CPU
+    """Names and torch.device objects are taken as they are; several are separated by commas."""
+    assert parse_devices("cpu") == parse_devices(CPU) == (CPU,)
+    assert parse_devices("cpu, cpu") == (CPU, CPU)
 
 
 @pytest.mark.parametrize(
-    ("cuda", "mps", "expected"), [(True, True, "cuda"), (False, True, "mps"), (False, False, "cpu")]
+    ("there", "expected"),
+    [(("cuda", "xpu", "mps"), "cuda"), (("xpu", "mps"), "xpu"), (("mps",), "mps"), ((), "cpu")],
 )
-def test_device_prefers_cuda_then_mps(monkeypatch, cuda, mps, expected):
-    """The order of preference is CUDA, MPS, CPU."""
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
-    assert parse_device(None).type == expected
+def test_device_prefers_cuda_then_xpu_then_mps(monkeypatch, there, expected):
+    """None picks an accelerator where there is one."""
+    for kind, module in (("cuda", torch.cuda), ("xpu", torch.xpu), ("mps", torch.backends.mps)):
+        monkeypatch.setattr(module, "is_available", lambda kind=kind: kind in there)
+    assert parse_devices(None) == (torch.device(expected),)
 
 
 @pytest.mark.parametrize("device", ["cuda", "cuda:99", "nonsense", "cpu:x", ""])

@@ -61,7 +61,8 @@ def load(
     How it runs:
 
     - ``engine``: an upsampler, see ``srkit plugins``; the preferred one if left out.
-    - ``device``: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``; the best there is if left out.
+    - ``device``: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"xpu"``, ``"mps"``; the best there is if left out. Of several, as in
+      ``"cuda:0,cuda:1"``, each takes a part of the columns of wide pictures; narrow ones go to one that is idle.
     - ``precision``: ``"float32"``, ``"float16"``, ``"bfloat16"``.
     - ``memory``: how much of the device's it may use, ``"4GiB"`` or bytes; ``rows``: input rows a step. For engines that
       stream.

@@ -19,6 +19,7 @@ _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "m
 class Settings:
     """What an upsampler is told.
 
+    ``beside``: further devices to share the work with.
     ``memory``: bytes it may use on the device; None leaves it to the upsampler. ``rows``: input rows a step; likewise.
     ``halo``: input pixels around approximate tiles; None asks for the exact result.
     """
@@ -29,12 +30,15 @@ class Settings:
     memory: int | None = None
     rows: int | None = None
     halo: int | None = None
+    beside: tuple[torch.device, ...] = ()
 
 
 def free_memory(device: torch.device) -> int | None:
     """Bytes of memory that are free on ``device``; None where only trying tells."""
     if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
+        # What torch keeps for tensors to come is free to them.
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + kept
     meminfo = Path("/proc/meminfo")
     if device.type != "cpu" or not meminfo.exists():
         return None
@@ -42,20 +46,24 @@ def free_memory(device: torch.device) -> int | None:
     return int(fields["MemAvailable"].split()[0]) * 1024
 
 
-def parse_device(device: str | torch.device | None) -> torch.device:
-    """``"cuda:1"`` → torch.device; None picks CUDA, then MPS, then the CPU.
+def parse_devices(device: str | torch.device | None) -> tuple[torch.device, ...]:
+    """``"cuda:1"`` → its torch.device; ``"cuda:0,cuda:1"`` → both; None picks CUDA, then XPU, then MPS, then the CPU.
 
     Raises SettingsError if there is no such device here.
     """
     if device is None:
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+        kinds = {"cuda": torch.cuda, "xpu": torch.xpu, "mps": torch.backends.mps}
+        return (torch.device(next((kind for kind, module in kinds.items() if module.is_available()), "cpu")),)
+    return tuple(_parse_device(name) for name in (device.split(",") if isinstance(device, str) else [device]))
+
+
+def _parse_device(device: str | torch.device) -> torch.device:
     try:
-        parsed = torch.device(device)
+        parsed = torch.device(device.strip() if isinstance(device, str) else device)
         torch.zeros(1, device=parsed).item()  # the meta device, too, exists but cannot compute
     except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
         here = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
+        here += [f"xpu:{i}" for i in range(torch.xpu.device_count())]
         if torch.backends.mps.is_available():
             here.append("mps")
         raise SettingsError(

@@ -29,7 +29,7 @@ from .progress import Progress, reporter
 from .protocols import Explained, Size, Stream, Upsampler
 from .resample import resample
 from .rows import RowWindow, crop, pad
-from .settings import Settings, parse_device, parse_memory, parse_precision
+from .settings import Settings, parse_devices, parse_memory, parse_precision
 
 Order: TypeAlias = Literal["rgb", "bgr"]
 AlphaMode: TypeAlias = Literal["network", "resize"]
@@ -95,9 +95,10 @@ class Upscaler:
         for option, value in (("pre_pad", pre_pad), ("halo", 0 if halo is None else halo)):
             if isinstance(value, bool) or not isinstance(value, int) or value < 0:
                 raise SettingsError(f"{option}={value!r} is not a number of pixels; it must be 0 or more")
-        where = parse_device(device)
+        where, *beside = parse_devices(device)
         settings = Settings(
             device=where,
+            beside=tuple(beside),
             dtype=parse_precision(precision, where),
             traits=traits,
             memory=parse_memory(memory),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +26,8 @@ class WholeImage:
                     f"{name}= asks for bounded memory, which the whole-image upsampler cannot give; leave {name} out, or "
                     f"choose an engine that streams, if one is installed (see 'srkit plugins')"
                 )
+        if settings.beside:
+            raise SettingsError("device= names several devices, and the whole-image upsampler runs on one; name one")
         network.to(device=settings.device, dtype=settings.dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         widest = _widest_layer(network, settings)
 
@@ -56,13 +59,32 @@ class WholeImage:
 
 def forward(network: nn.Module, image: Tensor) -> Tensor:
     """The network on a picture (B, C, H, W), channels-last; or contiguous, where the network's own views want that."""
-    try:
-        out: Tensor = network(image.contiguous(memory_format=torch.channels_last))
-    except RuntimeError as error:
-        if "view size is not compatible" not in str(error):
-            raise
-        out = network(image.contiguous())
+    with full_precision(image):
+        try:
+            out: Tensor = network(image.contiguous(memory_format=torch.channels_last))
+        except RuntimeError as error:
+            if "view size is not compatible" not in str(error):
+                raise
+            out = network(image.contiguous())
     return out
+
+
+@contextmanager
+def full_precision(image: Tensor) -> Iterator[None]:
+    """While it lasts, convolutions of float32 on CUDA are float32's, and not TF32's with its 10 bits of mantissa.
+
+    The switch is torch's, for the whole process; it is only touched where it matters.
+    """
+    convolutions = torch.backends.cudnn.conv  # type: ignore[attr-defined]  # made at run time
+    before = convolutions.fp32_precision
+    if image.device.type != "cuda" or image.dtype is not torch.float32 or before == "ieee":
+        yield
+        return
+    convolutions.fp32_precision = "ieee"
+    try:
+        yield
+    finally:
+        convolutions.fp32_precision = before
 
 
 def _widest_layer(network: nn.Module, settings: Settings) -> float:

@@ -7,7 +7,7 @@ network is called, pixel shuffles by ``view`` and ``permute``, padding around th
 tiny by default.
 
 ``LOCAL`` can be streamed: a pixel of the result depends on a neighbourhood of bounded size. ``GLOBAL`` must be refused:
-every pixel of the result depends on the whole picture. ``UNTRACEABLE`` is local, but ``torch.export`` gives it up.
+every pixel of the result depends on the whole picture.
 """
 
 from __future__ import annotations
@@ -2175,6 +2175,7 @@ LOCAL: dict[str, tuple[Callable[[], nn.Module], int, int]] = {
     "drunet branch": (partial(DRUNet, pad="branch"), 1, 1),
     "drunet bare": (partial(DRUNet, pad="none", noise_level=0.06), 1, 8),
     "span": (SPAN, 4, 1),
+    "span update": (partial(SPAN, 2, merge="update"), 2, 1),
     "span inline": (partial(SPAN, 2, merge="inline", norm=False), 2, 1),
     "span unmerged": (partial(SPAN, 2, merge="never"), 2, 1),
     "plksr": (PLKSR, 4, 1),
@@ -2226,11 +2227,6 @@ GLOBAL: dict[str, tuple[Callable[[], nn.Module], int, str]] = {
     "dncnn batch statistics": (partial(DnCNN, batch_statistics=True), 1, "batch_norm"),
 }
 """Of each network: what makes it, its scale, and a regular expression for the operator that is to be named."""
-
-UNTRACEABLE: dict[str, tuple[Callable[[], nn.Module], int, int]] = {
-    "span update": (partial(SPAN, 2, merge="update"), 2, 1),
-}
-"""As ``LOCAL``: networks that read and replace the ``data`` of their parameters when they are called."""
 
 
 def randomise(network: nn.Module, seed: int = 0) -> nn.Module:

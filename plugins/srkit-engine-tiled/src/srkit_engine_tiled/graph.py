@@ -109,6 +109,7 @@ class Tracer:
         self._unit = m = traits.multiple_of
         self._lock = threading.Lock()
         self._sizes: set[srkit.Size] = set()
+        self._merges = False
         program = self._export(24 * m, 32 * m)
         large = self._export((LARGE // m + 1) * m, (LARGE // m + 9) * m)
         graph = self._graph(program)
@@ -156,7 +157,7 @@ class Tracer:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")  # of the exporter about itself
             try:
-                program = torch.export.export(self._network, (image,), strict=False)
+                program = self._exported(image)
                 targets = [node.target for node in program.graph.nodes]
                 if any(isinstance(t, torch._ops.OpOverload) and t._schema.is_mutable for t in targets):  # noqa: SLF001
                     program = program.run_decompositions({})  # writes in place become values of their own
@@ -167,8 +168,46 @@ class Tracer:
                 ) from error
         return program
 
+    def _exported(self, image: Tensor) -> torch.export.ExportedProgram:
+        if not self._merges:
+            try:
+                return torch.export.export(self._network, (image,), strict=False)
+            except RuntimeError as error:
+                if "fake tensor" not in str(error):
+                    raise
+            # It looks into its parameters' data, as those do that merge their weights at every call. Run once, for real,
+            # what they merge is there.
+            self._network(image)
+            self._merges = True
+        with _data_traced():
+            return torch.export.export(self._network, (image,), strict=False)
+
     def _graph(self, program: torch.export.ExportedProgram) -> Graph:
         return Graph(_fuse(_Reader(program).nodes()))
+
+
+_data_lock = threading.Lock()
+
+
+@contextmanager
+def _data_traced() -> Iterator[None]:
+    """In this thread ``tensor.data`` is ``tensor.detach()``, which the exporter can follow, and is not replaced."""
+    kind: Any = Tensor
+    thread, data = threading.get_ident(), kind.data
+
+    def get(tensor: Tensor) -> Any:
+        return tensor.detach() if threading.get_ident() == thread else data.__get__(tensor)
+
+    def put(tensor: Tensor, value: Tensor) -> None:
+        if threading.get_ident() != thread:
+            data.__set__(tensor, value)
+
+    with _data_lock:
+        kind.data = property(get, put)
+        try:
+            yield
+        finally:
+            del kind.data
 
 
 def _by_size() -> srkit.NotStreamable:
@@ -218,6 +257,8 @@ class _Reader:
         self._nodes: list[Node] = []
         self._sizes: dict[Node, tuple[int, int]] = {}
         self._known: dict[fx.Node, Any] = {}
+        self._unmoved: dict[tuple[int, int, int], Positions] = {}
+        self._dtype = torch.float32
 
     def nodes(self) -> list[Node]:
         """The values, up to the result."""
@@ -231,7 +272,7 @@ class _Reader:
                 if call.name in stored:
                     self._known[call] = tensors[stored[call.name]].detach()
                 else:
-                    shape = call.meta["val"].shape
+                    shape, self._dtype = call.meta["val"].shape, call.meta["val"].dtype
                     self._known[call] = self._add(Node(call.name, None, [], shape[1]), shape[2], shape[3])
             elif call.op == "output":
                 # Beside the result there may be buffers that the network wrote.
@@ -249,7 +290,10 @@ class _Reader:
     def _add(self, node: Node, height: int, width: int) -> _Moved:
         self._nodes.append(node)
         self._sizes[node] = (height, width)
-        return _Moved(node, Positions.of(node.channels, height, width))
+        shape = (node.channels, height, width)
+        if shape not in self._unmoved:
+            self._unmoved[shape] = Positions.of(*shape)
+        return _Moved(node, self._unmoved[shape])
 
     def _read(self, call: fx.Node) -> Any:
         target: Any = call.target
@@ -280,18 +324,11 @@ class _Reader:
         return self._computed(call, args, kwargs, None)
 
     def _unchanged(self, call: fx.Node, value: Any) -> Any:
-        if call.meta["val"].dtype != self._dtype():
+        if call.meta["val"].dtype != self._dtype:
             raise Unsupported("it changes the precision")
         if (len(call.args) > 1 and call.args[1] is True) or (len(call.args) > 2 and call.args[2] is True):
             raise Unsupported("it drops values at random; the network must be in eval()")
         return value
-
-    def _dtype(self) -> torch.dtype:
-        picture = next(
-            node for node in self._program.graph.nodes if node.op == "placeholder" and node.name == self._nodes[0].name
-        )
-        dtype: torch.dtype = picture.meta["val"].dtype
-        return dtype
 
     def _computed(self, call: fx.Node, args: Any, kwargs: Any, output: int | None) -> _Moved:
         """A new node of what a machine computes."""

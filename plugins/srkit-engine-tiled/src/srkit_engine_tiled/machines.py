@@ -6,6 +6,7 @@ its output from them. Two records of one ``repr`` do the same but for the values
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -161,15 +162,21 @@ class Regroup:
         strip = strips[0]
         if self.kind == "unshuffle":
             out = F.pixel_unshuffle(strip, self.down.factor)
-            return out if self.order is None else out[:, list(self.order)]
+            return out if self.order is None else out[:, _index(self.order, strip.device)]
         if self.order is not None:
-            strip = strip[:, list(self.order)]
+            strip = strip[:, _index(self.order, strip.device)]
         if self.kind == "shuffle":
             out = F.pixel_shuffle(strip, self.down.factor)
         else:
             out = F.interpolate(strip, scale_factor=(self.down.factor, self.across.factor), mode="nearest")
         skip = start % self.down.factor
         return out[:, :, skip : skip + stop - start]
+
+
+@functools.lru_cache(256)
+def _index(order: tuple[int, ...], device: torch.device) -> Tensor:
+    # Kept, because a step that is recorded may not bring memory from the host.
+    return torch.tensor(order, device=device)
 
 
 @attrs.frozen

@@ -35,6 +35,8 @@ class Positions:
     @property
     def axes(self) -> tuple[int, ...] | None:
         """The order of the axes, if that is all that changed; (0, 1, 2, 3) if nothing did."""
+        if self.after is self.before:
+            return (0, 1, 2, 3)
         if self.after.ndim == 4:
             for order in itertools.permutations(range(4)):
                 moved = self.before.permute(order)
@@ -47,7 +49,7 @@ class Positions:
         after = self.after
         if after.ndim != 4 or after.shape[0] != 1:
             raise Unsupported(f"a picture becomes a tensor of shape {tuple(after.shape)}")
-        if after.shape == self.before.shape and torch.equal(after, self.before):
+        if after is self.before or (after.shape == self.before.shape and torch.equal(after, self.before)):
             return []
         for machines in (self._cut(), self._divided(), self._multiplied()):
             if machines is not None:

@@ -202,15 +202,6 @@ def _relu_into(picture: Tensor, *, out: Tensor) -> Tensor:
     return result
 
 
-def _over_channels(target: Callable[..., Any]) -> Maker:
-    """Statistics over the channels of each pixel."""
-
-    def make(image: Picture, *args: Any, **kwargs: Any) -> Machine:
-        return Pointwise(target, (image, *args), kwargs)
-
-    return make
-
-
 def _batch_norm(
     image: Picture,
     weight: Tensor | None,
@@ -282,7 +273,7 @@ def _table() -> dict[object, Maker]:
     ):
         table[operator] = pointwise(operator)
     for operator in OVER_CHANNELS:
-        table[operator] = _over_channels(operator)
+        table[operator] = pointwise(operator)
     return table
 
 
@@ -342,4 +333,4 @@ NOTHING = {aten.dropout.default, aten.feature_dropout.default, aten.alpha_dropou
 """Operators that, in evaluation and one precision, change nothing."""
 
 OPERATORS: dict[object, Maker] = _table()
-OPERATORS.update({operator: _over_channels(operator) for operator in LAST_AXIS})
+OPERATORS.update({operator: pointwise(operator) for operator in LAST_AXIS})

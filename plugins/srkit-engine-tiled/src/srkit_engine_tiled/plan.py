@@ -14,13 +14,14 @@ from .layout import Layout, lay_out
 from .machines import Convolution, Regroup, TransposedConvolution
 from .reach import alignment, reach
 
-STEP_BYTES = 7 << 20
-"""What a layer takes or gives at once: enough to keep the threads busy, few enough rows to stay near the cache."""
-MOST_ROWS = 64
+STEP_BYTES, MOST_ROWS = 7 << 20, 64
+"""What a layer takes or gives at once on a CPU: enough to keep the threads busy, few enough rows to stay near the cache."""
+ACCELERATED = 16
+"""How many times as much an accelerator is given, which wants more to do at once."""
 BASE = 24 << 20
 """What torch and its kernels take beside the rows: code made at run time, scratch of every thread."""
 NARROWEST = 64
-"""Columns of the narrowest band: narrower layers are computed by other kernels."""
+"""Columns of the narrowest band of a layer: narrower ones are computed by other kernels."""
 
 
 @attrs.frozen
@@ -46,7 +47,7 @@ class Plan:
 
 @attrs.frozen
 class Terms:
-    """What a plan depends on beside the picture; ``budget`` in bytes."""
+    """What a plan depends on beside the picture; ``budget`` in bytes; ``larger``: than on a CPU, the steps, so many times."""
 
     batch: int
     itemsize: int
@@ -54,6 +55,11 @@ class Terms:
     rows: int | None
     budget: float
     classes: int
+    larger: int = 1
+
+    def step(self, values: float) -> int:
+        """The rows a step, where a row has so many values."""
+        return int(STEP_BYTES * self.larger // (values * self.itemsize * self.batch))
 
 
 def layout(graph: Graph, size: srkit.Size, rows: int, terms: Terms) -> Layout:
@@ -63,7 +69,7 @@ def layout(graph: Graph, size: srkit.Size, rows: int, terms: Terms) -> Layout:
     for node in graph.nodes:
         most = math.ceil(rows * graph.rates[node])
         if graph.rates[node] > 1:
-            most = min(most, max(2, STEP_BYTES // (_widest(node) * widths[node] * terms.itemsize * terms.batch)))
+            most = min(most, max(2, terms.step(_widest(node) * widths[node])))
         steps[node] = max(1, most)
     return _layout(graph, size[0], rows, tuple(steps.values()), alignment(graph) * terms.classes)
 
@@ -80,36 +86,37 @@ def peak(graph: Graph, size: srkit.Size, rows: int, terms: Terms) -> int:
     held = sum(shelf.rows * widths[shelf.value] * shelf.channels for shelf in plan.shelves)
     passing = 0.0
     for node in graph.nodes[1:]:
-        given = sum(value.channels * widths[value] / graph.rates[value] for value in node.inputs) * graph.rates[node]
-        made = widths[node] * max(node.channels, _made(node))
+        given = sum(value.channels * widths[value] * graph.rates[value] for value in node.inputs) / graph.rates[node]
+        made = widths[node] * _made(node)
         passing = max(passing, float(plan.steps[node] * (given + 2 * made)))
     picture, result = graph.nodes[0], graph.nodes[-1]
     ends = 2 * rows * widths[picture] * picture.channels
     ends += 3 * plan.steps[result] * widths[result] * result.channels
-    return int((held + passing + ends) * pixel) + BASE
+    # What passes leaves gaps where it lay, and the next to pass may not fit there.
+    return int((held + 2 * (passing + ends)) * pixel) + BASE
 
 
 def _made(node: Node) -> int:
+    """The channels of what a node makes, before or after what follows at once."""
+    made = 0
     if isinstance(node.machine, Convolution):
-        return int(node.machine.weight.shape[0])
-    if isinstance(node.machine, TransposedConvolution):
-        return int(node.machine.weight.shape[1]) * node.machine.groups
-    return node.channels
+        made = node.machine.weight.shape[0]
+    elif isinstance(node.machine, TransposedConvolution):
+        made = node.machine.weight.shape[1] * node.machine.groups
+    return max(made, node.channels)
 
 
 def _widest(node: Node) -> int:
-    given = [value.channels for value in node.inputs]
-    if isinstance(node.machine, Regroup):
-        given = []
-    return max(node.channels, _made(node), *given) if given else node.channels
+    """The most channels of what a node takes or makes."""
+    given = [] if isinstance(node.machine, Regroup) else [value.channels for value in node.inputs]
+    return max([_made(node), *given])
 
 
 def preferred_rows(graph: Graph, width: int, terms: Terms) -> int:
     """The rows a step that run fastest."""
     widths, unit = graph.widths(width), alignment(graph)
-    row = max(_widest(node) * widths[node] * graph.rates[node] for node in graph.nodes if graph.rates[node] <= 1)
-    rows = int(STEP_BYTES // (row * terms.itemsize * terms.batch))
-    return max(unit, min(rows, MOST_ROWS) // unit * unit)
+    row = max(float(_widest(node) * widths[node] * graph.rates[node]) for node in graph.nodes if graph.rates[node] <= 1)
+    return max(unit, min(terms.step(row), MOST_ROWS * terms.larger) // unit * unit)
 
 
 def make_plan(graph: Graph, size: srkit.Size, terms: Terms) -> Plan:
@@ -147,9 +154,13 @@ def unit_of(graph: Graph, terms: Terms) -> int:
     return math.lcm(alignment(graph), terms.classes)
 
 
+def narrowest(graph: Graph, terms: Terms) -> int:
+    """Columns of the narrowest band."""
+    return max(NARROWEST, 16 * alignment(graph), unit_of(graph, terms))
+
+
 def _counts(graph: Graph, width: int, terms: Terms) -> list[int]:
-    narrowest = max(NARROWEST, 16 * alignment(graph), unit_of(graph, terms))
-    most = max(1, width // narrowest)
+    most = max(1, width // narrowest(graph, terms))
     return sorted({*range(1, min(most, 8) + 1), *(2**i for i in range(3, 20) if 2**i < most), most})
 
 

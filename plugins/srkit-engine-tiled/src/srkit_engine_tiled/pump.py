@@ -6,7 +6,7 @@ The engine follows it with tensors; the layout (:mod:`.layout`) follows it with 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from .graph import Graph, Node
 from .machines import Channels, Concatenate
@@ -16,7 +16,7 @@ class Pump:
     """The rows that are there of each value of one picture.
 
     ``steps``: the most rows of a value that are computed at once. ``views``: values that are computed by nobody, since
-    they lie in memory where another writes them.
+    they lie in memory where another writes them; ``moving``: all others.
     """
 
     def __init__(self, graph: Graph, height: int, steps: Mapping[Node, int], views: frozenset[Node]) -> None:
@@ -26,6 +26,7 @@ class Pump:
         self._picture = graph.nodes[0]
         self._leaves = {node: leaves(node, views) for node in graph.nodes}
         self._running = [node for node in graph.nodes[1:] if node not in views]
+        self.moving = [self._picture, *self._running]
         # Of each value's inputs: those computed, the height, and how many outputs their rows allow.
         self._inputs: dict[Node, list[tuple[tuple[Node, ...], int, Callable[[int, int], int] | None]]] = {}
         self._spans = {node: node.machine.down for node in graph.nodes if node.machine is not None}
@@ -50,6 +51,23 @@ class Pump:
         done = self._done[reader]
         first = self._spans[reader].first(done, self.heights[value]) if value in reader.inputs else done
         return min(first, done) if value in reader.beside else first
+
+    def counts(self) -> tuple[int, ...]:
+        """The rows that are there of each of ``moving``."""
+        return tuple([self._done[node] for node in self.moving])
+
+    def move(self, by: Sequence[int]) -> None:
+        """Move ``counts`` on, as a step would."""
+        for node, rows in zip(self.moving, by, strict=False):
+            self._done[node] += rows
+
+    def below_top(self) -> bool:
+        """Whether no value needs the first row of another any more, nor rows above it."""
+        return all(self.first(node, value) > 0 for node in self._running for value in node.inputs)
+
+    def above_bottom(self, by: Sequence[int]) -> bool:
+        """Whether no value would be complete were ``counts`` moved on so."""
+        return all(self._done[node] + rows < self.heights[node] for node, rows in zip(self.moving, by, strict=False))
 
     def advance(self, node: Node, stop: int) -> None:
         """The rows of ``node`` up to ``stop`` are there."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor
 
 
@@ -16,8 +15,8 @@ class Store:
     that readers find beyond the picture. The memory is kept between pictures: fresh memory is slow to touch.
     """
 
-    def __init__(self, shape: tuple[int, int, int, int], above: int, below: int, like: Tensor) -> None:
-        self._rows = torch.empty(shape, dtype=like.dtype, device=like.device)
+    def __init__(self, rows: Tensor, above: int, below: int) -> None:
+        self._rows = rows
         self._above, self._below = above, below
         self.needed: Callable[[], int] = lambda: 0
         self.reset()
@@ -27,6 +26,15 @@ class Store:
         self._first = -self._above
         self._end = 0
         self._rows[:, : self._above] = 0
+
+    def counts(self) -> tuple[int, int]:
+        """The first row held, and the end of those written."""
+        return self._first, self._end
+
+    def move(self, first: int, end: int) -> None:
+        """Take the rows held for others, as far down the picture as ``counts`` is moved on."""
+        self._first += first
+        self._end += end
 
     @property
     def nbytes(self) -> int:

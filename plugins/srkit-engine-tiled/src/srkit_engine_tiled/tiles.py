@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 import srkit
+from srkit.rows import RowWindow
 from srkit.whole import forward
 
-from .engine import regroup
 from .plan import around
 
 SIDE = 512
@@ -36,6 +36,8 @@ class Tiles:
             )
         if settings.memory is not None:
             raise srkit.SettingsError("memory= is not planned by approximate tiles; say rows=, the side of a tile")
+        if settings.beside:
+            raise srkit.SettingsError("device= names several devices, and approximate tiles run on one; name one")
         network.to(settings.device, settings.dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return TileStream(network, settings)
 
@@ -70,17 +72,12 @@ class TileStream:
     def __call__(self, strips: Iterator[Tensor], size: srkit.Size) -> Iterator[Tensor]:
         """See :class:`srkit.Stream`."""
         scale = self.settings.traits.scale
-        rows = regroup(strips, self.side)
-        held, begin = next(rows), 0
-        end = held.shape[2]
+        window = RowWindow(strips)
         for top, bottom, first, last in self._parts(size[0]):
-            while end < last:
-                held = torch.cat((held, next(rows)), 2)
-                end = begin + held.shape[2]
-            held, begin = held[:, :, first - begin :], first
+            held = window.rows(first, last)
             row = []
             for start, stop, left, right in self._parts(size[1]):
-                tile = held[:, :, : last - first, left:right].to(self.settings.device, self.settings.dtype)
+                tile = held[..., left:right].to(self.settings.device, self.settings.dtype)
                 out = forward(self.network, tile)
                 out = out[:, :, (top - first) * scale : (bottom - first) * scale]
                 row.append(out[:, :, :, (start - left) * scale : (stop - left) * scale])

@@ -75,7 +75,7 @@ def _has_share(value: str) -> bool:
 @click.option("--suffix", help="Added to each name. Default: none; without --output, _upscaled.")
 @click.option("-r", "--recursive", is_flag=True, help="Sub-folders too.")
 @click.option("--skip-existing", is_flag=True, help="Leave out what is already there.")
-@click.option("--device", help="cpu, cuda, cuda:1, mps. Default: the best there is.")
+@click.option("--device", help="cpu, cuda, cuda:1, xpu, mps; several as cuda:0,cuda:1. Default: the best there is.")
 @click.option(
     "--precision", type=click.Choice(["float32", "float16", "bfloat16"]), default="float32", show_default=True
 )

@@ -1,0 +1,167 @@
+"""One picture, or a batch of equal size, on its way through the graph."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Iterator, Mapping
+
+import attrs
+import torch
+from torch import Tensor
+
+import srkit
+
+from .graph import Node
+from .layout import Layout, Shelf
+from .machines import Convolution, Pool, Regroup, Resize, TransposedConvolution
+from .pump import Pump
+from .record import Capture, Recorder, State
+from .store import Store
+
+ALIGNED = 64
+"""Values, of whose multiples stores begin: whole lines of a cache, in every precision."""
+
+
+@attrs.frozen(eq=False)
+class Workspace:
+    """What pictures of one width share, one after another: the stores of a layout, and the steps recorded over them."""
+
+    layout: Layout
+    stores: Mapping[Shelf, Store]
+    recorder: Recorder
+
+    @classmethod
+    def of(cls, layout: Layout, batch: int, width: int, like: Tensor, capture: Capture | None) -> Workspace:
+        """For ``batch`` pictures of ``width`` columns, with memory of the dtype and device of ``like``."""
+        widths = layout.graph.widths(width)
+        shapes = [(batch, shelf.rows, widths[shelf.value], shelf.channels) for shelf in layout.shelves]
+        # One piece of memory: of many, each as large as a step's result, the C library leaves gaps between.
+        parts = [-(-math.prod(shape) // ALIGNED) * ALIGNED for shape in shapes]
+        pieces = torch.split(like.new_empty(sum(parts)), parts)
+        stores = {
+            shelf: Store(piece[: math.prod(shape)].view(shape), shelf.above, shelf.below)
+            for shelf, shape, piece in zip(layout.shelves, shapes, pieces, strict=True)
+        }
+        return cls(layout, stores, Recorder(capture))
+
+
+class Run:
+    """One picture, or a batch of equal size, on its way through the graph."""
+
+    def __init__(self, workspace: Workspace, height: int) -> None:
+        layout, stores = workspace.layout, workspace.stores
+        graph = layout.graph
+        self._picture, self._result = graph.nodes[0], graph.nodes[-1]
+        self._places = layout.places
+        self._stores = stores
+        self._recorder = workspace.recorder
+        self._pump = Pump(graph, height, layout.steps, layout.views)
+        self._below_top = False
+        self._rates = [graph.rates[node] for node in self._pump.moving]
+        self._rates += [graph.rates[shelf.value] for shelf in stores for _ in range(2)]
+        # Where the rows of a value go: stores, and the first channel in each.
+        self._written: dict[Node, list[tuple[Store, int]]] = {node: [] for node in graph.nodes}
+        for shelf, store in stores.items():
+            store.reset()
+            store.needed = lambda shelf=shelf: shelf.first(self._pump)  # type: ignore[misc]
+            for writer, channel in shelf.writers:
+                self._written[writer].append((store, channel))
+
+    def counts(self) -> State:
+        """See Recordable."""
+        return (*self._pump.counts(), *itertools.chain.from_iterable(s.counts() for s in self._stores.values()))
+
+    def place(self) -> State | None:
+        """See Recordable."""
+        self._below_top = self._below_top or self._pump.below_top()
+        if not self._below_top:
+            return None
+        fed = self._pump.rows(self._picture)
+        return tuple(
+            count * rate.denominator - fed * rate.numerator
+            for count, rate in zip(self.counts(), self._rates, strict=True)
+        )
+
+    def move(self, by: State) -> None:
+        """See Recordable."""
+        of_stores = by[len(self._pump.moving) :]
+        self._pump.move(by)
+        for store, first, end in zip(self._stores.values(), of_stores[::2], of_stores[1::2], strict=True):
+            store.move(first, end)
+
+    def allows(self, by: State) -> bool:
+        """See Recordable."""
+        return self._pump.above_bottom(by)
+
+    def step(self, strip: Tensor) -> Iterable[Tensor]:
+        """Take the next rows of the picture, give the rows of the result that they allow."""
+        return self._recorder.step(self, strip)
+
+    def feed(self, strip: Tensor) -> Iterator[Tensor]:
+        """``step``, computed and not played back."""
+        for node, start, stop in self._pump.feed(strip.shape[2]):
+            if node.machine is None:
+                rows, stop, settled = strip, start + strip.shape[2], False
+            else:
+                rows, stop, settled = self._computed(node, start, stop)
+            written = self._written[node]
+            if written:
+                home = written[0][0].room(start, stop, written[0][1], node.channels)
+                if not settled:
+                    home.copy_(rows)
+                for store, channel in written[1:]:
+                    store.room(start, stop, channel, node.channels).copy_(home)
+                if stop == self._pump.heights[node]:
+                    for store, channel in written:
+                        store.end(stop, channel, node.channels)
+            self._pump.advance(node, stop)
+            if node is self._result:
+                yield rows
+
+    def _computed(self, node: Node, start: int, stop: int) -> tuple[Tensor, int, bool]:
+        """Rows ``start`` to ``stop`` of a value, or fewer where memory runs out; and whether they lie where they belong."""
+        while True:
+            try:
+                rows, settled = self._compute(node, start, stop)
+            except torch.OutOfMemoryError as error:
+                if stop - start == 1:
+                    raise srkit.OutOfMemory(
+                        f"not even one row of a layer fits into the memory that is free ({error}); give memory= less, so "
+                        f"that the picture is cut into bands"
+                    ) from error
+                self._recorder.stop()
+                torch.cuda.empty_cache()
+                stop = start + (stop - start) // 2
+                self._pump.steps[node] = stop - start
+            else:
+                return rows, stop, settled
+
+    def _compute(self, node: Node, start: int, stop: int) -> tuple[Tensor, bool]:
+        machine = node.made_by
+        strips = []
+        for value in node.inputs:
+            n = self._pump.heights[value]
+            first, last = machine.down.first(start, n), machine.down.last(stop - 1, n) + 1
+            if machine.inside:
+                first, last = max(first, 0), min(last, n)
+            strips.append(self._read(node, value, first, last))
+        height = self._pump.heights[node.inputs[0]]
+        rows = machine.run(strips, start, stop, height)
+        fresh = isinstance(machine, Convolution | TransposedConvolution | Pool | Resize) or (
+            isinstance(machine, Regroup) and machine.down.factor > 1
+        )
+        written = self._written[node]
+        for i, (step, values, channels) in enumerate(node.then):
+            others = [rows if value is None else self._read(node, value, start, stop) for value in values]
+            if i + 1 == len(node.then) and written:
+                home = written[0][0].room(start, stop, written[0][1], node.channels)
+                if step.write(others, home):
+                    return home, True
+            if not (fresh and channels == rows.shape[1] and step.write(others, rows)):
+                rows, fresh = step.run(others, start, stop, height), True
+        return rows, False
+
+    def _read(self, reader: Node, value: Node, first: int, last: int) -> Tensor:
+        shelf, channel = self._places[reader, value]
+        return self._stores[shelf].read(first, last, channel, value.channels)

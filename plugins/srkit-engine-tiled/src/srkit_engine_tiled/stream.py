@@ -1,0 +1,179 @@
+"""A network on one device, made ready to stream."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import threading
+from collections.abc import Iterator
+
+import attrs
+import torch
+from torch import Tensor, nn
+
+import srkit
+from srkit.rows import RowWindow
+from srkit.whole import forward, full_precision
+
+from . import plan as planning
+from .ahead import ahead, streams_of
+from .graph import Tracer
+from .layout import Layout
+from .machines import Convolution, TransposedConvolution
+from .plan import ACCELERATED, Plan, Terms, around, make_plan
+from .reach import alignment, reach
+from .record import Capture
+from .run import Run, Workspace
+
+_SMALL = 20480
+"""Values of an input up to which torch convolves a single picture with another kernel (ATen's use_mkldnn)."""
+_NARROW = 16
+"""Columns of a layer below which its kernel is chosen by the height, too."""
+_SHARE = {"cpu": 0.5, "cuda": 0.8}
+"""Of the memory that is free, what a stream takes unless it is told."""
+
+
+@attrs.frozen(eq=False)
+class RowStream:
+    """A network made ready to stream; see :class:`srkit.Stream`."""
+
+    network: nn.Module
+    settings: srkit.Settings
+    tracer: Tracer
+    capture: Capture | None = None
+    exact: bool = True
+    _idle: dict[tuple[Layout, int, int], Workspace] = attrs.field(factory=dict, repr=False)
+    _lock: threading.Lock = attrs.field(factory=threading.Lock, repr=False)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the network computes in."""
+        weight = next(self.network.parameters(), None)
+        return self.settings.dtype if weight is None else weight.dtype
+
+    @property
+    def _like(self) -> Tensor:
+        return torch.empty(0, dtype=self.dtype, device=self.settings.device)
+
+    def facts(self) -> dict[str, str]:
+        """Reach, alignment, and memory per column of the picture."""
+        graph = self.tracer.typical
+        far, unit = reach(graph), alignment(graph)
+        layout = planning.layout(graph, (1 << 14, 1 << 6), unit, self.terms(1))
+        held = sum(shelf.rows * shelf.channels * graph.rates[shelf.value] for shelf in layout.shelves)
+        return {
+            "reach": f"{far.above} rows above, {far.below} below, {far.left} columns left, {far.right} right",
+            "alignment": f"{unit} pixel{'s' * (unit > 1)}",
+            "memory": f"{float(held) * self.dtype.itemsize / 1e3:.1f} kB per column of the picture, {unit} row(s) a step",
+        }
+
+    def plan(self, size: srkit.Size, batch: int = 1) -> Plan:
+        """How pictures of ``size`` are run; raises OutOfMemory if they cannot be."""
+        return make_plan(self.tracer.graph(size), size, self.terms(batch))
+
+    def explain(self, size: srkit.Size, batch: int = 1) -> dict[str, str]:
+        """See :class:`srkit.Explained`."""
+        if self._must_be_whole(size, batch):
+            return {"way": "the whole picture at once, for it is small"}
+        plan = self.plan(size, batch)
+        widths = sorted({right - left for left, right in plan.bands}, reverse=True)
+        bands = "1, of the whole width" if len(plan.bands) == 1 else f"{len(plan.bands)}, {widths[0]} columns wide"
+        return {
+            "way": "a stream of rows" if plan.whole else f"streams of rows, in blocks of {plan.block} rows",
+            "bands": bands,
+            "rows a step": str(plan.rows),
+            "predicted peak": f"{plan.peak / 1e6:.0f} MB",
+            "work overhead": f"{plan.overhead:.1%}",
+        }
+
+    def __call__(self, strips: Iterator[Tensor], size: srkit.Size) -> Iterator[Tensor]:
+        """See :class:`srkit.Stream`."""
+        first = next(strips)
+        batch, strips = first.shape[0], itertools.chain((first,), strips)
+        if self._must_be_whole(size, batch):
+            image = RowWindow(strips).rows(0, size[0])
+            out = iter((forward(self.network, image.to(self._like)),))
+        else:
+            plan = self.plan(size, batch)
+            out = self._run(strips, size, plan.rows, batch) if plan.whole else self.banded(strips, plan, batch)
+        for rows in out:
+            yield rows.to(self.settings.dtype)
+
+    def _run(self, strips: Iterator[Tensor], size: srkit.Size, rows: int, batch: int) -> Iterator[Tensor]:
+        """One stream over all columns."""
+        layout = planning.layout(self.tracer.graph(size), size, rows, self.terms(batch))
+        key = (layout, batch, size[1])
+        with self._lock:
+            workspace = self._idle.pop(key, None)
+            if workspace is None:
+                self._idle.clear()  # rather than hold the memory of both
+        if workspace is None:
+            workspace = Workspace.of(*key, self._like, self.capture)
+        run = Run(workspace, size[0])
+        window = RowWindow(strips)
+        cut = (window.rows(top, min(top + rows, size[0])) for top in range(0, size[0], rows))
+        module = streams_of(self.settings.device)
+        if module is None:
+            for strip in cut:
+                yield from run.step(strip.to(self._like))
+        else:
+
+            def step(strip: Tensor) -> list[Tensor]:
+                with full_precision(strip):
+                    return list(run.step(strip))
+
+            yield from ahead(cut, step, self._like, module)
+        with self._lock:
+            self._idle.clear()
+            self._idle[key] = workspace
+
+    def banded(self, strips: Iterator[Tensor], plan: Plan, batch: int) -> Iterator[Tensor]:
+        """Bands one after another, over blocks of rows; each runs with the network's reach around it, which is cut off."""
+        (height, width), scale = plan.size, self.settings.traits.scale
+        graph = self.tracer.graph(plan.size)
+        far, unit = reach(graph), planning.unit_of(graph, self.terms(batch))
+        window = RowWindow(strips)
+        for top in range(0, height, plan.block):
+            bottom = min(top + plan.block, height)
+            first, last = around((top, bottom), far.above, far.below, height, unit)
+            image = window.rows(first, last)
+            out = torch.empty(0)
+            for band in plan.bands:
+                left, right = around(band, far.left, far.right, width, unit)
+                done = (first - top) * scale  # relative to the block
+                part = self._run(iter((image[..., left:right],)), (last - first, right - left), plan.rows, batch)
+                for rows in part:
+                    if not len(out):
+                        out = torch.empty(*rows.shape[:2], (bottom - top) * scale, width * scale, dtype=rows.dtype)
+                    start, stop = max(done, 0), min(done + rows.shape[2], out.shape[2])
+                    if stop > start:
+                        columns = slice((band[0] - left) * scale, (band[1] - left) * scale)
+                        out[:, :, start:stop, band[0] * scale : band[1] * scale] = rows[
+                            :, :, start - done : stop - done, columns
+                        ]
+                    done += rows.shape[2]
+            yield out
+
+    def terms(self, batch: int) -> Terms:
+        """What the plans of ``batch`` pictures at once depend on, beside their size."""
+        settings = self.settings
+        budget: float | None = settings.memory
+        if budget is None:
+            free = srkit.free_memory(settings.device)
+            budget = math.inf if free is None else free * _SHARE.get(settings.device.type, 0.5)
+        rows = None if settings.rows is None else settings.rows * settings.traits.multiple_of
+        larger = 1 if settings.device.type == "cpu" else ACCELERATED
+        return Terms(batch, self.dtype.itemsize, settings.traits.scale, rows, budget, self.tracer.classes, larger)
+
+    def _must_be_whole(self, size: srkit.Size, batch: int) -> bool:
+        """Whether the picture is so small that torch would treat it, whole, otherwise than a strip of a large one."""
+        if min(size) < self.tracer.smallest:
+            return True
+        graph = self.tracer.graph(size)
+        heights, widths = graph.heights(size[0]), graph.widths(size[1])
+        convolved = [
+            node.inputs[0] for node in graph.nodes if isinstance(node.machine, Convolution | TransposedConvolution)
+        ]
+        least = min((value.channels * heights[value] * widths[value] for value in convolved), default=_SMALL + 1)
+        narrowest = min((widths[value] for value in convolved), default=_NARROW)
+        return narrowest < _NARROW or (batch == 1 and least <= _SMALL)
