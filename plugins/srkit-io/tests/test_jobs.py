@@ -164,8 +164,8 @@ def test_read_only_output_folder(folder, weights, tmp_path):
 def test_ctrl_c_leaves_nothing_half_written(tmp_path, weights):
     """SIGINT in the middle of a folder ends with 130 and a summary; only whole pictures are there."""
     (tmp_path / "in").mkdir()
-    for i in range(60):
-        write(tmp_path / "in" / f"{i:02}.png", np.full((120, 120, 3), i, np.uint8))
+    for i in range(250):
+        write(tmp_path / "in" / f"{i:03}.png", np.full((120, 120, 3), i, np.uint8))
     command = [sys.executable, "-c", "from srkit.cli import main; main()", "upscale", "in", "-o", "out", "-w", weights]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     while process.poll() is None and not list(tmp_path.glob("out/*.png")):
