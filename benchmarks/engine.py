@@ -92,8 +92,9 @@ CASES = (
     Case(SRVGG, (1080, 1920), repeats=2),
     Case(RRDB_6, (192, 256), repeats=5),
     Case(RRDB_6, (288, 384), repeats=3),
+    Case(RRDB_6, (768, 1024), repeats=1),
     Case(RRDB_23, (192, 256), repeats=3),
-    Case(RRDB_23, (768, 1024), repeats=1),
+    Case(RRDB_23, (384, 512), repeats=1),
 )
 QUICK_CASES = (Case(SRVGG, (480, 640), repeats=2), Case(RRDB_6, (192, 256), repeats=2))
 

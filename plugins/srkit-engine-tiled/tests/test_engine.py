@@ -132,7 +132,6 @@ def test_random_graphs(seed):
 EXACT_FAMILIES = {"edsr", "edsr x3", "dncnn", "drunet", "imdn", "rfdn", "esrgan", "esrgan plus", "artcnn"}
 UNKNOWN = {
     "plksr replicate": "mean.dim",
-    "mosr geo ensemble": "mean.dim",
     "ecbsr unmerged": "slice_scatter",
     "realcugan x4": "slice_scatter",
 }

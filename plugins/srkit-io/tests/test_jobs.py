@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -164,10 +165,18 @@ def test_read_only_output_folder(folder, weights, tmp_path):
 def test_ctrl_c_leaves_nothing_half_written(tmp_path, weights):
     """SIGINT in the middle of a folder ends with 130 and a summary; only whole pictures are there."""
     (tmp_path / "in").mkdir()
-    for i in range(250):
-        write(tmp_path / "in" / f"{i:03}.png", np.full((120, 120, 3), i, np.uint8))
+    for i in range(60):
+        write(tmp_path / "in" / f"{i:02}.png", np.full((120, 120, 3), i, np.uint8))
     command = [sys.executable, "-c", "from srkit.cli import main; main()", "upscale", "in", "-o", "out", "-w", weights]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    process = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        # What a shell runs in the background ignores the signal, and so would its children.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+    )
     while process.poll() is None and not list(tmp_path.glob("out/*.png")):
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)

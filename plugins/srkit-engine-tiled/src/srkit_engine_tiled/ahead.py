@@ -30,7 +30,8 @@ def ahead(
                 copies.wait_event(steps.pop(0)[2])  # its strip's memory is free from here on
             with module.stream(copies):
                 source = strip.pin_memory() if strip.device.type == "cpu" and like.device.type != "cpu" else strip
-                there = source.to(like, non_blocking=True)
+                # In two steps: a copy that also converts would first be made on the host, and waited for.
+                there = source.to(like.device, non_blocking=True).to(like.dtype)
                 arrived = copies.record_event()
             with module.stream(work):
                 work.wait_event(arrived)
@@ -40,9 +41,9 @@ def ahead(
         if steps:
             yield from _taken(*steps[-1][1:], module.current_stream(like.device))
     finally:
-        # Nobody gets memory that is still being written, should the taker have stopped early.
-        module.current_stream(like.device).wait_stream(work)
-        module.current_stream(like.device).wait_stream(copies)
+        # Nobody, on whatever stream, gets memory that is still being written.
+        copies.synchronize()
+        work.synchronize()
 
 
 def _taken(made: Sequence[Tensor], done: Any, current: Any) -> Iterator[Tensor]:

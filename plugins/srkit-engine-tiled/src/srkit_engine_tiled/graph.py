@@ -25,7 +25,7 @@ import srkit
 
 from .machines import Channels, Concatenate, Machine, Pad, Picture, Pointwise
 from .moves import Positions
-from .operators import LAST_AXIS, MOVES, NOTHING, OPERATORS, OVER_CHANNELS, Maker, Unsupported
+from .operators import LAST_AXIS, MOVES, NOTHING, OPERATORS, OVER_CHANNELS, Maker, Unsupported, pointwise
 
 CLASS = 64
 """What the sizes that networks pad their input to divide."""
@@ -336,12 +336,15 @@ class _Reader:
         make = _operators().get(target)
         if make is None:
             raise Unsupported("no machine streams this operator")
-        axes = self._axes(target, args, kwargs)
+        groups = self._groups(target, args, kwargs)
+        if groups is not None:
+            make = pointwise(functools.partial(_on_groups, target, groups))
+        axes = None if groups else self._axes(target, args, kwargs)
         values: list[Node] = []
 
         def place(value: Any) -> Any:
             if isinstance(value, _Moved):
-                values.append(value.node if axes else self._settle(value))
+                values.append(value.node if axes or groups else self._settle(value))
                 return Picture(values[-1].channels, *self._sizes[values[-1]])
             if isinstance(value, list | tuple):
                 return [place(item) for item in value]
@@ -369,6 +372,19 @@ class _Reader:
     def _output(self, call: fx.Node, args: Any, kwargs: Any, output: int) -> _Moved:
         with _named(call):
             return self._computed(call, args, kwargs, output)
+
+    def _groups(self, target: Any, args: Any, kwargs: Any) -> tuple[int, int] | None:
+        """The channels seen as so many groups of so many, if a statistic is taken over one of these axes, or both."""
+        moved = _all(args, _Moved)
+        if target not in OVER_CHANNELS or len(moved) != 1 or moved[0].positions.after.ndim != 5:
+            return None
+        before, after = moved[0].positions.before, moved[0].positions.after
+        groups = (after.shape[1], after.shape[2])
+        over = args[OVER_CHANNELS[target]] if len(args) > OVER_CHANNELS[target] else kwargs.get("dim")
+        axes = {axis % 5 for axis in ([over] if isinstance(over, int) else over or (0,))}
+        if not axes <= {1, 2} or groups[0] * groups[1] != before.shape[1]:
+            return None
+        return groups if torch.equal(before.reshape(1, *groups, *before.shape[2:]), after) else None
 
     def _axes(self, target: Any, args: Any, kwargs: Any) -> tuple[int, ...] | None:
         """The order of the axes in which a pointwise operator is called, None if it is the usual one."""
@@ -442,6 +458,10 @@ _ONE_OUTPUT = {aten._native_batch_norm_legit_no_training.default}  # noqa: SLF00
 
 def _expand(picture: Tensor, value: Tensor) -> Tensor:
     return value.expand(picture.shape[0], -1, *picture.shape[2:])
+
+
+def _on_groups(target: Callable[..., Any], groups: tuple[int, int], picture: Tensor, *args: Any, **kwargs: Any) -> Any:
+    return target(picture.reshape(picture.shape[0], *groups, *picture.shape[2:]), *args, **kwargs)
 
 
 def _permuted(positions: Positions, axes: tuple[int, ...]) -> Positions:

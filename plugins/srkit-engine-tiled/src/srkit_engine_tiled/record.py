@@ -71,6 +71,7 @@ class Recorder:
         self._capture = capture
         self._steps: dict[tuple[State, torch.Size], _Step] = {}
         self._left = MOST
+        self.recording = False
 
     def step(self, run: Recordable, strip: Tensor) -> Iterable[Tensor]:
         """What ``run.feed(strip)`` gives: played back if such a step is known, recorded if one was seen before."""
@@ -97,12 +98,15 @@ class Recorder:
         if self._capture is None or self._left == 0:
             return None
         before, held = run.counts(), torch.empty_like(strip)
+        self.recording = True
         try:
             play, made = self._capture(lambda: list(run.feed(held)))
         except RuntimeError:  # out of memory, or an operator that cannot be captured
             run.move(_moved(run.counts(), before))
             self.stop()
             return None
+        finally:
+            self.recording = False
         self._left -= 1
         return _Recording(play, held, made)
 

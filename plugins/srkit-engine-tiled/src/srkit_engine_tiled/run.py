@@ -125,13 +125,16 @@ class Run:
             try:
                 rows, settled = self._compute(node, start, stop)
             except torch.OutOfMemoryError as error:
+                if self._recorder.recording:
+                    raise
                 if stop - start == 1:
                     raise srkit.OutOfMemory(
                         f"not even one row of a layer fits into the memory that is free ({error}); give memory= less, so "
                         f"that the picture is cut into bands"
                     ) from error
                 self._recorder.stop()
-                torch.cuda.empty_cache()
+                if torch.accelerator.is_available():
+                    torch.accelerator.empty_cache()
                 stop = start + (stop - start) // 2
                 self._pump.steps[node] = stop - start
             else:
