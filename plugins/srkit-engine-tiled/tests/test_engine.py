@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import importlib.util
+import weakref
 from pathlib import Path
 
 import attrs
@@ -315,6 +317,20 @@ def test_other_engines_run_on_one_device(engine, options):
         srkit.Upscaler.from_network(
             stream_of("srvgg", 5)[0], srkit.Traits(scale=4), engine=engine, device="cpu,cpu", **options
         )
+
+
+def test_memory_of_a_picture_ends_with_the_next():
+    """A picture of another width does not find the stores of the last still there."""
+    stream = prepared(stream_of("srvgg", 5)[0], 4, rows=5)
+    with torch.no_grad():
+        list(stream(iter((picture(1, 200, 64),)), (200, 64)))
+        (workspace,) = stream._idle.values()
+        held = weakref.ref(next(iter(workspace.stores.values())))
+        del workspace
+        gc.disable()
+        list(stream(iter((picture(1, 200, 80),)), (200, 80)))
+        gc.enable()
+    assert held() is None
 
 
 def test_a_picture_too_wide_for_its_memory_is_cut():

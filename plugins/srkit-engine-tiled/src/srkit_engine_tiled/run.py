@@ -68,6 +68,11 @@ class Run:
             for writer, channel in shelf.writers:
                 self._written[writer].append((store, channel))
 
+    def release(self) -> None:
+        """Let go of the stores, whose memory then ends with them, and not when cycles are next collected."""
+        for store in self._stores.values():
+            store.needed = lambda: 0
+
     def counts(self) -> State:
         """See Recordable."""
         return (*self._pump.counts(), *itertools.chain.from_iterable(s.counts() for s in self._stores.values()))

@@ -112,17 +112,20 @@ class RowStream:
         run = Run(workspace, size[0])
         window = RowWindow(strips)
         cut = (window.rows(top, min(top + rows, size[0])) for top in range(0, size[0], rows))
-        module = streams_of(self.settings.device)
-        if module is None:
-            for strip in cut:
-                yield from run.step(strip.to(self._like))
-        else:
+        try:
+            module = streams_of(self.settings.device)
+            if module is None:
+                for strip in cut:
+                    yield from run.step(strip.to(self._like))
+            else:
 
-            def step(strip: Tensor) -> list[Tensor]:
-                with full_precision(strip):
-                    return list(run.step(strip))
+                def step(strip: Tensor) -> list[Tensor]:
+                    with full_precision(strip):
+                        return list(run.step(strip))
 
-            yield from ahead(cut, step, self._like, module)
+                yield from ahead(cut, step, self._like, module)
+        finally:
+            run.release()
         with self._lock:
             self._idle.clear()
             self._idle[key] = workspace
