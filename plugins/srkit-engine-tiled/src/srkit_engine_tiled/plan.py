@@ -167,8 +167,7 @@ def _counts(graph: Graph, width: int, terms: Terms) -> list[int]:
 def _banded(graph: Graph, size: srkit.Size, count: int, rows: int, terms: Terms) -> tuple[Plan | None, int]:
     """The plan with ``count`` bands, if it fits, and the least memory with which it would."""
     (height, width), unit, far = size, unit_of(graph, terms), reach(graph)
-    core = -(-width // (count * unit)) * unit
-    bands = tuple((left, min(left + core, width)) for left in range(0, width, core))
+    bands = cut(width, count, unit)
     widest = max(right - left for left, right in (around(band, far.left, far.right, width, unit) for band in bands))
     inner = peak(graph, (height, widest), rows, terms)
     picture, result = graph.nodes[0].channels, graph.nodes[-1].channels
@@ -188,6 +187,12 @@ def _banded(graph: Graph, size: srkit.Size, count: int, rows: int, terms: Terms)
             work += (last - first) * (right - left)
     held = inner + min(around_it, height * of_input) + block * of_both
     return Plan(size, rows, bands, block, held, work / (height * width) - 1), needed
+
+
+def cut(width: int, count: int, unit: int) -> tuple[tuple[int, int], ...]:
+    """At most ``count`` parts of an axis, each begun as the network's alignment wants."""
+    core = -(-width // (count * unit)) * unit
+    return tuple((left, min(left + core, width)) for left in range(0, width, core))
 
 
 def around(part: tuple[int, int], before: int, after: int, size: int, unit: int) -> tuple[int, int]:

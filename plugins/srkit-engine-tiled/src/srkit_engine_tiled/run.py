@@ -58,8 +58,8 @@ class Run:
         self._recorder = workspace.recorder
         self._pump = Pump(graph, height, layout.steps, layout.views)
         self._below_top = False
-        self._rates = [graph.rates[node] for node in self._pump.moving]
-        self._rates += [graph.rates[shelf.value] for shelf in stores for _ in range(2)]
+        moving = [*self._pump.moving, *(shelf.value for shelf in stores for _ in range(2))]
+        self._rates = [graph.rates[node].as_integer_ratio() for node in moving]
         # Where the rows of a value go: stores, and the first channel in each.
         self._written: dict[Node, list[tuple[Store, int]]] = {node: [] for node in graph.nodes}
         for shelf, store in stores.items():
@@ -83,10 +83,7 @@ class Run:
         if not self._below_top:
             return None
         fed = self._pump.rows(self._picture)
-        return tuple(
-            count * rate.denominator - fed * rate.numerator
-            for count, rate in zip(self.counts(), self._rates, strict=True)
-        )
+        return tuple(count * per - fed * rows for count, (rows, per) in zip(self.counts(), self._rates, strict=True))
 
     def move(self, by: State) -> None:
         """See Recordable."""

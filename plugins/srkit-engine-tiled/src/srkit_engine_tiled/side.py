@@ -12,7 +12,7 @@ from torch import Tensor
 import srkit
 from srkit.rows import RowWindow
 
-from .plan import around, narrowest, unit_of
+from .plan import around, cut, narrowest, unit_of
 from .reach import reach
 from .stream import RowStream
 
@@ -40,9 +40,9 @@ class SideBySide:
         parts = self.parts(size)
         if len(parts) == 1:
             return {"devices": f"one of {names}", **self._streams[0].explain(size, batch)}
-        widest = max(right - left for _, (left, right) in parts)
-        work = sum(right - left for _, (left, right) in parts) / size[1] - 1
-        on_each = self._streams[0].explain((size[0], widest), batch)
+        widths = [right - left for _, (left, right) in parts]
+        work = sum(widths) / size[1] - 1
+        on_each = self._streams[0].explain((size[0], max(widths)), batch)
         return {"devices": f"{names}, columns side by side, {work:.1%} of them twice", **on_each}
 
     def parts(self, size: srkit.Size) -> list[tuple[tuple[int, int], tuple[int, int]]]:
@@ -52,8 +52,7 @@ class SideBySide:
             graph = stream.tracer.graph(size)
             terms = stream.terms(1)
             far, unit = reach(graph), unit_of(graph, terms)
-            core = -(-width // (len(self._streams) * unit)) * unit
-            bands = [(left, min(left + core, width)) for left in range(0, width, core)]
+            bands = cut(width, len(self._streams), unit)
             parts = [(band, around(band, far.left, far.right, width, unit)) for band in bands]
             widths = [right - left for _, (left, right) in parts]
             if max(widths) <= WORTH * width and min(widths) >= narrowest(graph, terms):
