@@ -323,3 +323,49 @@ def test_a_size_that_is_none(size):
         nearest(2)(np.zeros((4, 4, 3), np.uint8), size=size)
     with pytest.raises(srkit.SettingsError, match="both say how large"):
         nearest(2)(np.zeros((4, 4, 3), np.uint8), size=(4, 4), scale=2)
+
+
+@given(
+    shape=st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    channels=st.sampled_from((None, 1, 2, 3, 4)),
+    dtype=st.sampled_from(("uint8", "uint16", "float32")),
+    scale=st.sampled_from((None, 1.5)),
+    alpha=st.sampled_from(("network", "resize")),
+    seed=st.integers(0, 99),
+)
+def test_a_batch_is_its_pictures(shape, channels, dtype, scale, alpha, seed):
+    """Pictures side by side give, bit for bit, what each gives by itself: of any depth, channels, scale and transparency."""
+    rng = np.random.default_rng(seed)
+    white = {"uint8": 255, "uint16": 65535, "float32": 1}[dtype]
+    images = [(rng.random(shape if channels is None else (*shape, channels)) * white).astype(dtype) for _ in range(3)]
+    if channels in {2, 4}:
+        images[0][..., -1] = white
+    upscaler = compact()
+    results = upscaler.batch(images, scale=scale, alpha=alpha)
+    for image, result in zip(images, results, strict=True):
+        np.testing.assert_array_equal(result, upscaler(image, scale=scale, alpha=alpha))
+
+
+def test_a_large_batch_is_its_pictures():
+    """So it is where torch no longer takes another kernel for a single picture than for several."""
+    images = [np.random.default_rng(seed).integers(0, 256, (90, 120, 3), dtype=np.uint8) for seed in range(3)]
+    upscaler = compact()
+    for image, result in zip(images, upscaler.batch(images), strict=True):
+        np.testing.assert_array_equal(result, upscaler(image))
+
+
+def test_a_batch_that_is_none():
+    """No pictures are no results; pictures that differ are refused."""
+    assert nearest(2).batch([]) == []
+    with pytest.raises(ImageError, match="one shape and dtype"):
+        nearest(2).batch([np.zeros((4, 4), np.uint8), np.zeros((4, 5), np.uint8)])
+
+
+def test_rows_of_another_depth():
+    """A result may be asked for in another depth than the picture's, and is rounded to it once."""
+    img = np.random.default_rng(0).integers(0, 256, (9, 7, 3), dtype=np.uint8)
+    upscaler = compact()
+    (exact,) = upscaler.strips(iter([img]), layout_of(img), upscaler.result_size((9, 7)), dtype="float32")
+    (sixteen,) = upscaler.strips(iter([img]), layout_of(img), upscaler.result_size((9, 7)), dtype="uint16")
+    assert exact.dtype == np.float32
+    np.testing.assert_array_equal(sixteen, np.rint(exact * np.float32(65535)).astype(np.uint16))

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from .networks import LoadedNetwork, load_network
     from .pixels import Layout, layout_of
     from .protocols import Architecture, Explained, Size, Stream, Upsampler
-    from .settings import Settings, free_memory
+    from .settings import Settings, free_memory, parse_memory
     from .upscaler import Upscaler
 
     __version__: str
@@ -66,7 +66,7 @@ else:
         "networks": ("LoadedNetwork", "load_network"),
         "pixels": ("Layout", "layout_of"),
         "protocols": ("Architecture", "Explained", "Size", "Stream", "Upsampler"),
-        "settings": ("Settings", "free_memory"),
+        "settings": ("Settings", "free_memory", "parse_memory"),
         "upscaler": ("Upscaler",),
     }  # fmt: skip
     _HOME = {name: home for home, names in _HOMES.items() for name in names}
@@ -130,5 +130,6 @@ __all__ = [
     "layout_of",
     "load",
     "load_network",
+    "parse_memory",
     "upscale",
 ]

@@ -21,16 +21,22 @@ from .resample import ROWS
 from .rows import RowWindow
 
 
+def split(planes: Tensor) -> tuple[Tensor, Tensor]:
+    """(..., C, h, W) with alpha last → colours and alpha, (..., C - 1, h, W) and (..., 1, h, W)."""
+    return planes[..., :-1, :, :], planes[..., -1:, :, :]
+
+
 def premultiply(planes: Tensor) -> Tensor:
-    """(C, h, W) with alpha last → the same with colours times alpha."""
-    return torch.cat((planes[:-1] * planes[-1:], planes[-1:]))
+    """(..., C, h, W) with alpha last → the same with colours times alpha."""
+    colour, alpha = split(planes)
+    return torch.cat((colour * alpha, alpha), -3)
 
 
 def divide(planes: Tensor) -> Tensor:
     """Undo ``premultiply``; colours are first held to [0, alpha], which is all that a premultiplied picture can have."""
-    alpha = planes[-1:]
-    colour = torch.minimum(planes[:-1].clamp(min=0), alpha)
-    return torch.cat((colour / alpha.clamp(min=torch.finfo(planes.dtype).tiny), alpha))
+    colour, alpha = split(planes)
+    colour = torch.minimum(colour.clamp(min=0), alpha)
+    return torch.cat((colour / alpha.clamp(min=torch.finfo(planes.dtype).tiny), alpha), -3)
 
 
 FILL = 8
@@ -38,34 +44,36 @@ FILL = 8
 
 
 def fill_hidden(strips: Iterable[Tensor], height: int) -> Iterator[Tensor]:
-    """Strips (C, h, W) with alpha last → their straight colours (C - 1, h, W), those under zero alpha replaced."""
+    """Strips (..., C, h, W) with alpha last → their straight colours (..., C - 1, h, W), those under zero alpha replaced."""
     window = RowWindow(premultiply(strip) for strip in strips)
     for top in range(0, height, ROWS):
         bottom = min(top + ROWS, height)
         first = max(0, top - FILL)
         planes = window.rows(first, min(bottom + FILL, height))
         rows = slice(top - first, bottom - first)
-        here = planes[:, rows]
-        if not (here[-1] > 0).all():
+        here = planes[..., rows, :]
+        shown = split(here)[1] > 0
+        if not shown.all():
             # A mean over a square, one axis after the other.
-            around = F.avg_pool2d(planes, (2 * FILL + 1, 1), stride=1, padding=(FILL, 0))[:, rows]
+            around = F.avg_pool2d(planes, (2 * FILL + 1, 1), stride=1, padding=(FILL, 0))[..., rows, :]
             around = F.avg_pool2d(around, (1, 2 * FILL + 1), stride=1, padding=(0, FILL))
-            here = torch.where(here[-1:] > 0, here, around)
-        yield divide(here)[:-1]
+            here = torch.where(shown, here, around)
+        yield split(divide(here))[0]
 
 
 def bound(planes: Iterable[Tensor], alpha: Iterable[Tensor], size: Size, new_size: Size) -> Iterator[Tensor]:
-    """Planes (C, h, W) of the result, alpha last, with alpha held to the input's local range, and nothing under none.
+    """Planes (..., C, h, W) of the result, alpha last, with alpha held to the input's local range, and nothing under none.
 
-    ``alpha``: strips (1, h, W) of the input's alpha, a picture of ``size``; the planes are of ``new_size``.
+    ``alpha``: strips (..., 1, h, W) of the input's alpha, a picture of ``size``; the planes are of ``new_size``.
     """
     bounds = _LocalRange(alpha, size, new_size)
     top = 0
     for strip in planes:
         low, high = bounds.rows(top, top + strip.shape[-2])
         top += strip.shape[-2]
-        opacity = strip[-1:].clamp(low.to(strip.device), high.to(strip.device))
-        yield torch.cat((torch.where(opacity > 0, strip[:-1], 0.0), opacity))
+        colour, opacity = split(strip)
+        opacity = opacity.clamp(low.to(strip.device), high.to(strip.device))
+        yield torch.cat((torch.where(opacity > 0, colour, 0.0), opacity), -3)
 
 
 class _LocalRange:
@@ -93,7 +101,7 @@ class _LocalRange:
         alpha = self._window.rows(first, last)
         index = near - first
         low, high = -_greatest(-alpha, down, across), _greatest(alpha, down, across)
-        return low[:, index][..., self._columns], high[:, index][..., self._columns]
+        return low[..., index, :][..., self._columns], high[..., index, :][..., self._columns]
 
 
 def _greatest(planes: Tensor, down: int, across: int) -> Tensor:

@@ -123,29 +123,31 @@ _LUMA = (0.299, 0.587, 0.114)
 
 
 def to_batch(planes: Tensor, layout: Layout, in_channels: int) -> Tensor:
-    """(C, h, W) planes → the batch a network of 1 or 3 input channels sees, (B, in_channels, h, W).
+    """(N, C, h, W) planes of N pictures → the batch a network of 1 or 3 input channels sees, (B, in_channels, h, W).
 
-    For a network of colour: the colours (grey thrice), then alpha thrice. For a network of grey: each plane by itself.
+    For a network of colour: of each picture the colours (grey thrice), then alpha thrice. For a network of grey: each plane
+    by itself.
     """
     if in_channels == 1:
-        return planes.unsqueeze(1)
+        return planes.flatten(0, 1).unsqueeze(1)
     if layout.channels == 3:
-        return planes.unsqueeze(0)
+        return planes
     if layout.channels == 4:
-        return torch.stack((planes[:3], planes[3:].expand(3, -1, -1)))
-    return planes.unsqueeze(1).expand(-1, 3, -1, -1)
+        return torch.stack((planes[:, :3], planes[:, 3:].expand(-1, 3, -1, -1)), 1).flatten(0, 1)
+    return planes.flatten(0, 1).unsqueeze(1).expand(-1, 3, -1, -1)
 
 
 def from_batch(batch: Tensor, layout: Layout) -> Tensor:
-    """What the network made of ``to_batch``, (B, C', h, W) → (C, h, W) float32 planes."""
+    """What the network made of ``to_batch``, (B, C', h, W) → (N, C, h, W) float32 planes."""
     batch = batch.float()
     if batch.shape[1] == 1:
-        return batch[:, 0]
+        return batch.reshape(-1, layout.channels, *batch.shape[2:])
     if layout.channels == 3:
-        return batch[0]
+        return batch
     if layout.channels == 4:
-        return torch.cat((batch[0], _luma(batch[1:])))
-    return _luma(batch)
+        colours, alpha = batch.reshape(-1, 2, *batch.shape[1:]).unbind(1)
+        return torch.cat((colours, _luma(alpha).unsqueeze(1)), 1)
+    return _luma(batch).reshape(-1, layout.channels, *batch.shape[2:])
 
 
 def _luma(colours: Tensor) -> Tensor:

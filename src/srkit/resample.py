@@ -37,7 +37,7 @@ def taps(size: int, new_size: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def resample(strips: Iterable[Tensor], size: Size, new_size: Size) -> Iterator[Tensor]:
-    """Strips (C, h, W) float32 of a picture of ``size`` → strips of the picture resampled to ``new_size``."""
+    """Strips (..., h, W) float32 of a picture of ``size`` → strips of the picture resampled to ``new_size``."""
     if size == new_size:
         yield from strips
         return
@@ -49,9 +49,11 @@ def resample(strips: Iterable[Tensor], size: Size, new_size: Size) -> Iterator[T
         used = rows[:, some]
         start, stop = int(used.min()), int(used.max()) + 1
         # The axis that is gathered comes first: then each tap copies whole runs of memory.
-        tall = window.rows(start, stop).movedim(1, 0)
+        planes = window.rows(start, stop)
+        tall = planes.flatten(0, -3).movedim(1, 0)
         short = _gather(tall, torch.from_numpy(used - start), torch.from_numpy(row_weights[:, some]))
-        yield _gather(short.permute(2, 1, 0), columns, column_weights).permute(1, 2, 0)
+        resampled = _gather(short.permute(2, 1, 0), columns, column_weights).permute(1, 2, 0)
+        yield resampled.reshape(*planes.shape[:-2], *resampled.shape[1:])
 
 
 def _gather(x: Tensor, index: Tensor, weight: Tensor) -> Tensor:

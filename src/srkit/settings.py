@@ -33,7 +33,7 @@ class Settings:
     beside: tuple[torch.device, ...] = ()
 
 
-def free_memory(device: torch.device) -> int | None:
+def free_memory(device: torch.device = torch.device("cpu")) -> int | None:  # noqa: B008 -- a constant
     """Bytes of memory that are free on ``device``; None where only trying tells."""
     if device.type == "cuda":
         # What torch keeps for tensors to come is free to them.

@@ -11,7 +11,7 @@ import copy
 import itertools
 import math
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, TypeAlias
 
 import attrs
@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from . import plugins
-from .alpha import bound, divide, fill_hidden, premultiply
+from .alpha import bound, divide, fill_hidden, premultiply, split
 from .declarations import Traits
 from .errors import ImageError, NonFiniteOutput, NotStreamable, OutOfMemory, PluginError, SettingsError
 from .networks import LoadedNetwork
@@ -30,6 +30,7 @@ from .protocols import Explained, Size, Stream, Upsampler
 from .resample import resample
 from .rows import RowWindow, crop, pad
 from .settings import Settings, parse_devices, parse_memory, parse_precision
+from .whole import SMALL
 
 Order: TypeAlias = Literal["rgb", "bgr"]
 AlphaMode: TypeAlias = Literal["network", "resize"]
@@ -136,27 +137,45 @@ class Upscaler:
 
         Raises ImageError for a picture it cannot take, NonFiniteOutput if the network gives NaN, OutOfMemory.
         """
-        layout = layout_of(img)
+        return self.batch((img,), scale=scale, size=size, alpha=alpha, order=order, progress=progress)[0]
+
+    def batch(
+        self,
+        imgs: Sequence[np.ndarray],
+        *,
+        scale: float | None = None,
+        size: Size | None = None,
+        alpha: AlphaMode | None = None,
+        order: Order | None = None,
+        progress: Progress = None,
+    ) -> list[np.ndarray]:
+        """Upscale pictures of one shape and dtype side by side, which keeps a device busy that one would not.
+
+        Each result equals that of the picture by itself; the options are those of a single picture. Raises ImageError for
+        pictures that differ in shape or dtype.
+        """
+        if not imgs:
+            return []
+        layout = layout_of(imgs[0])
+        if any(layout_of(img) != layout for img in imgs):
+            raise ImageError("pictures of a batch must have one shape and dtype; upscale others by themselves")
         if scale is not None and size is not None:
             raise SettingsError(f"scale={scale} and size={size} both say how large; give one of them")
         new_size = self.result_size((layout.height, layout.width), scale) if size is None else _check_size(size)
         alpha = _check_choice("alpha", alpha or self.alpha, ("network", "resize"))
-        shape = new_size if layout.flat else (*new_size, layout.channels)
-        try:
-            out = np.empty(shape, layout.dtype)
-        except (MemoryError, ValueError) as error:
-            gigabytes = math.prod(shape) * layout.dtype.itemsize / 1e9
-            raise OutOfMemory(
-                f"the result, {'×'.join(map(str, shape))} of {layout.dtype}, needs {gigabytes:.0f} GB; choose a smaller scale"
-            ) from error
-        done = 0
-        if layout.has_alpha and (img[..., -1] == layout.white).all():
+        report = reporter(self.progress if progress is None else progress, self.loaded.name)
+        if len(imgs) > 1 and layout.height * layout.width * self.loaded.traits.in_channels <= SMALL:
+            # torch convolves one such picture by another kernel than several, with other last bits.
+            return [self(img, size=new_size, alpha=alpha, order=order, progress=False) for img in imgs]
+        out = _empty(len(imgs), new_size, layout)
+        if layout.has_alpha and all((img[..., -1] == layout.white).all() for img in imgs):
             # Opaque everywhere stays so, and colours are as they are: the network need not see alpha.
             alpha = "resize"
-        report = reporter(self.progress if progress is None else progress, self.loaded.name)
-        for rows in self.strips(iter((img,)), layout, new_size, alpha=alpha, order=order):
-            out[done : done + len(rows)] = rows
-            done += len(rows)
+        done = 0
+        for rows in self._rows(iter([imgs]), layout, new_size, layout.dtype, alpha=alpha, order=order):
+            for result, part in zip(out, rows, strict=True):
+                result[done : done + len(part)] = part
+            done += len(rows[0])
             report(done, new_size[0])
         return out
 
@@ -202,8 +221,27 @@ class Upscaler:
         *,
         alpha: AlphaMode | None = None,
         order: Order | None = None,
+        dtype: str | np.dtype[Any] | None = None,
     ) -> Iterator[np.ndarray]:
-        """The pipeline itself: rows of a picture of ``layout`` in, rows of the result of ``new_size`` out, both arrays."""
+        """The pipeline itself: rows of a picture of ``layout`` in, rows of the result of ``new_size`` out, both arrays.
+
+        ``dtype``: of the result, rounded to once at the end, if not the picture's own.
+        """
+        result = layout.dtype if dtype is None else np.dtype(dtype)
+        for rows in self._rows(([strip] for strip in strips), layout, new_size, result, alpha=alpha, order=order):
+            yield rows[0]
+
+    def _rows(
+        self,
+        strips: Iterator[Sequence[np.ndarray]],
+        layout: Layout,
+        new_size: Size,
+        dtype: np.dtype[Any],
+        *,
+        alpha: AlphaMode | None,
+        order: Order | None,
+    ) -> Iterator[list[np.ndarray]]:
+        """Strips of N pictures at a time in, the results' rows likewise out."""
         _check_size(new_size)
         order = _check_choice("order", order or self.order, ("rgb", "bgr"))
         mode = _check_choice("alpha", alpha or self.alpha, ("network", "resize"))
@@ -213,26 +251,27 @@ class Upscaler:
             result = self._with_alpha(planes, layout, size, new_size, mode)
         else:
             result = self._resized(planes, layout, size, new_size)
+        as_written = attrs.evolve(layout, dtype=dtype)
         for rows in result:
-            yield from_planes(rows, layout, order)
+            yield [from_planes(picture, as_written, order) for picture in rows]
 
     def _with_alpha(
         self, planes: Iterator[Tensor], layout: Layout, size: Size, new_size: Size, mode: AlphaMode
     ) -> Iterator[Tensor]:
         # tee keeps the rows that one reader has seen and another has not: those the network still holds back.
         planes, for_bounds = itertools.tee(planes)
-        alpha = (strip[-1:] for strip in for_bounds)
+        alpha = (split(strip)[1] for strip in for_bounds)
         if mode == "network":
             both = self._resized((premultiply(strip) for strip in planes), layout, size, new_size)
             return (divide(strip) for strip in bound(both, alpha, size, new_size))
         planes, for_resize = itertools.tee(planes)
         opaque = attrs.evolve(layout, channels=layout.channels - 1)
         colour = self._resized(fill_hidden(planes, size[0]), opaque, size, new_size)
-        resized = resample((strip[-1:] for strip in for_resize), size, new_size)
+        resized = resample((split(strip)[1] for strip in for_resize), size, new_size)
         return bound(_beside(colour, resized), alpha, size, new_size)
 
     def _resized(self, planes: Iterator[Tensor], layout: Layout, size: Size, new_size: Size) -> Iterator[Tensor]:
-        """Planes through the network and to the size asked for, (C, h, W) each."""
+        """Planes through the network and to the size asked for, (N, C, h, W) each."""
         traits = self.loaded.traits
         batches = (to_batch(strip, layout, traits.in_channels) for strip in planes)
         upscaled = (from_batch(batch, layout) for batch in self.stream(batches, size))
@@ -335,12 +374,24 @@ def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> Any:
     return value
 
 
-def _planes(strips: Iterable[np.ndarray], layout: Layout, order: Order) -> Iterator[Tensor]:
-    """The rows of an array as planes; counts them, for the error that names one."""
+def _planes(strips: Iterable[Sequence[np.ndarray]], layout: Layout, order: Order) -> Iterator[Tensor]:
+    """The rows of N arrays as planes (N, C, h, W); counts them, for the error that names one."""
     top = 0
-    for strip in strips:
-        yield to_planes(strip, layout, order, top)
-        top += len(strip)
+    for pictures in strips:
+        yield torch.stack([to_planes(strip, layout, order, top) for strip in pictures])
+        top += len(pictures[0])
+
+
+def _empty(count: int, size: Size, layout: Layout) -> list[np.ndarray]:
+    """Arrays for results."""
+    shape = size if layout.flat else (*size, layout.channels)
+    try:
+        return [np.empty(shape, layout.dtype) for _ in range(count)]
+    except (MemoryError, ValueError) as error:
+        gigabytes = math.prod(shape) * layout.dtype.itemsize / 1e9
+        raise OutOfMemory(
+            f"the result, {'×'.join(map(str, shape))} of {layout.dtype}, needs {gigabytes:.0f} GB; choose a smaller scale"
+        ) from error
 
 
 def _checked(strips: Iterable[Tensor], size: Size, channels: int) -> Iterator[Tensor]:
@@ -372,4 +423,4 @@ def _beside(colour: Iterable[Tensor], alpha: Iterable[Tensor]) -> Iterator[Tenso
     for strip in colour:
         rows = window.rows(top, top + strip.shape[-2])
         top += strip.shape[-2]
-        yield torch.cat((strip, rows.to(strip.device)))
+        yield torch.cat((strip, rows.to(strip.device)), -3)

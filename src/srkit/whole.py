@@ -12,6 +12,9 @@ from .errors import OutOfMemory, SettingsError
 from .protocols import Size, Stream
 from .settings import Settings, free_memory
 
+SMALL = 20480
+"""Values of an input up to which torch convolves a single picture with another kernel (ATen's use_mkldnn)."""
+
 
 class WholeImage:
     """Collects all rows, runs the network once on the channels-last tensor, gives all rows at once."""

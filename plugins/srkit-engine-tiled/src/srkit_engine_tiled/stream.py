@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 import srkit
 from srkit.rows import RowWindow
-from srkit.whole import forward, full_precision
+from srkit.whole import SMALL, forward, full_precision
 
 from . import plan as planning
 from .ahead import ahead, streams_of
@@ -25,8 +25,6 @@ from .reach import alignment, reach
 from .record import Capture
 from .run import Run, Workspace
 
-_SMALL = 20480
-"""Values of an input up to which torch convolves a single picture with another kernel (ATen's use_mkldnn)."""
 _NARROW = 16
 """Columns of a layer below which its kernel is chosen by the height, too."""
 _SHARE = {"cpu": 0.5, "cuda": 0.8}
@@ -177,6 +175,6 @@ class RowStream:
         convolved = [
             node.inputs[0] for node in graph.nodes if isinstance(node.machine, Convolution | TransposedConvolution)
         ]
-        least = min((value.channels * heights[value] * widths[value] for value in convolved), default=_SMALL + 1)
+        least = min((value.channels * heights[value] * widths[value] for value in convolved), default=SMALL + 1)
         narrowest = min((widths[value] for value in convolved), default=_NARROW)
-        return narrowest < _NARROW or (batch == 1 and least <= _SMALL)
+        return narrowest < _NARROW or (batch == 1 and least <= SMALL)
