@@ -1,5 +1,7 @@
 """Rows on their way: the sliding window, reflection and cropping."""
 
+import weakref
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,7 +10,7 @@ from strategies import cut, sides
 
 torch = pytest.importorskip("torch")
 
-from srkit.rows import RowWindow, crop, pad, reflect  # noqa: E402
+from srkit.rows import RowWindow, crop, pad, pieces, reflect  # noqa: E402
 
 
 def picture(height, width):
@@ -96,3 +98,28 @@ def test_crop_keeps_the_top_left(data, height, width, below, right):
     strips = list(crop(data.draw(cut(whole, axis=1)), height, width))
     assert torch.equal(torch.cat(strips, 1), whole[:, :height, :width])
     assert all(strip.shape[1] for strip in strips)
+
+
+@given(st.data(), sides, sides, st.integers(1, 200))
+def test_pieces_are_the_rows(data, height, width, values):
+    """Large strips come in pieces of at most so many values, or of a row; and all rows come, once and in order."""
+    image = torch.arange(2 * height * width).reshape(2, height, width)
+    parts = list(pieces(data.draw(cut(image, 1)), values))
+    assert torch.equal(torch.cat(parts, 1), image)
+    assert all(part.numel() <= values or part.shape[1] == 1 for part in parts)
+
+
+def test_pieces_let_go_of_a_strip():
+    """When the next strip is made, nobody holds the one before, whatever pieces of it are kept."""
+    made: list[weakref.ref[torch.Tensor]] = []
+
+    def strips():
+        for _ in range(3):
+            assert all(reference() is None for reference in made)
+            strip = torch.zeros(1, 8, 4)
+            made.append(weakref.ref(strip))
+            yield strip
+            del strip
+
+    kept = [rows[:, :, :2] for rows in pieces(crop(strips(), 24, 4), 8)]
+    assert len(kept) == 12

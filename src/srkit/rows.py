@@ -41,6 +41,21 @@ class RowWindow:
         return parts[0] if len(parts) == 1 else torch.cat(parts, -2)
 
 
+def pieces(strips: Iterable[Tensor], values: int) -> Iterator[Tensor]:
+    """Strips (..., h, W), cut into some of at most so many values, or of one row.
+
+    They are copies: whoever keeps one does not keep the large strip. Nor does this, while the next is made.
+    """
+    for strip in strips:
+        if strip.numel() <= values:
+            yield strip
+        else:
+            step = max(1, values * strip.shape[-2] // strip.numel())
+            for top in range(0, strip.shape[-2], step):
+                yield strip[..., top : top + step, :].clone()
+        del strip
+
+
 def reflect(index: int, length: int) -> int:
     """The row of a picture of ``length`` rows that row ``index`` mirrors, as often as it takes; the edge is not repeated."""
     if length == 1:
@@ -78,3 +93,4 @@ def crop(strips: Iterable[Tensor], height: int, width: int) -> Iterator[Tensor]:
         if left > 0:
             yield strip[..., : min(left, strip.shape[-2]), :width]
         left -= strip.shape[-2]
+        del strip  # it may be large, and the next is about to be made

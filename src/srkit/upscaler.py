@@ -28,12 +28,15 @@ from .pixels import Layout, from_batch, from_planes, layout_of, to_batch, to_pla
 from .progress import Progress, reporter
 from .protocols import Explained, Size, Stream, Upsampler
 from .resample import resample
-from .rows import RowWindow, crop, pad
+from .rows import RowWindow, crop, pad, pieces
 from .settings import Settings, parse_devices, parse_memory, parse_precision
 from .whole import SMALL
 
 Order: TypeAlias = Literal["rgb", "bgr"]
 AlphaMode: TypeAlias = Literal["network", "resize"]
+
+_AT_ONCE = 2**22
+"""Values that go through resizing and rounding at once: engines may give many rows together, which copies would multiply."""
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -274,7 +277,7 @@ class Upscaler:
         """Planes through the network and to the size asked for, (N, C, h, W) each."""
         traits = self.loaded.traits
         batches = (to_batch(strip, layout, traits.in_channels) for strip in planes)
-        upscaled = (from_batch(batch, layout) for batch in self.stream(batches, size))
+        upscaled = (from_batch(batch, layout) for batch in pieces(self.stream(batches, size), _AT_ONCE))
         return resample(upscaled, (size[0] * traits.scale, size[1] * traits.scale), new_size)
 
     @torch.no_grad()
@@ -298,6 +301,7 @@ class Upscaler:
                 raise NonFiniteOutput(self._explain_non_finite(rows, top))
             top += rows.shape[-2]
             yield rows
+            del rows  # it may be large, and the next are about to be made
 
     def _held_to_traits(self, strips: Iterator[Tensor], height: int, width: int) -> Iterator[Tensor]:
         """The engine's strips, as long as they make the picture that the traits promise."""
@@ -307,6 +311,7 @@ class Upscaler:
             if columns != width * scale or done > height * scale:
                 break
             yield strip
+            del strip
         else:
             if done == height * scale:
                 return

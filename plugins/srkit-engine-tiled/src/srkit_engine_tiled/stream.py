@@ -96,6 +96,7 @@ class RowStream:
             out = self._run(strips, size, plan.rows, batch) if plan.whole else self.banded(strips, plan, batch)
         for rows in out:
             yield rows.to(self.settings.dtype)
+            del rows  # whoever holds a block of bands while the next is computed holds two
 
     def _run(self, strips: Iterator[Tensor], size: srkit.Size, rows: int, batch: int) -> Iterator[Tensor]:
         """One stream over all columns."""
