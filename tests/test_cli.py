@@ -25,7 +25,7 @@ def _python(code: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     "arguments", [["--help"], ["--version"], ["plugins"], ["models", "list"], ["upscale", "--help"]]
 )
-def test_light_commands_import_neither_torch_nor_cv2(arguments):
+def test_light_commands_import_neither_torch_nor_pyvips(arguments):
     """Help, version and listings start without torch and without OpenCV."""
     if arguments[0] == "upscale":
         pytest.importorskip("srkit_io")
@@ -38,7 +38,7 @@ try:
     main()
 except SystemExit as end:
     assert not end.code, end.code
-assert not {{"torch", "cv2"}} & set(sys.modules), sorted({{"torch", "cv2"}} & set(sys.modules))
+assert not {{"torch", "pyvips"}} & set(sys.modules), sorted({{"torch", "pyvips"}} & set(sys.modules))
 """
     done = _python(code)
     assert done.returncode == 0, done.stderr

@@ -249,8 +249,8 @@ def test_architecture_that_fails_to_recognise_is_passed_over(install):
 @pytest.mark.parametrize(
     ("code", "absent"),
     [
-        ("import srkit", ["torch", "cv2", "numpy"]),
-        ("import srkit.plugins; srkit.plugins.current()", ["torch", "cv2"]),
+        ("import srkit", ["torch", "pyvips", "numpy"]),
+        ("import srkit.plugins; srkit.plugins.current()", ["torch", "pyvips"]),
     ],
 )
 def test_heavy_modules_are_left_alone(code, absent):

@@ -133,8 +133,8 @@ def test_bad_arguments(folder, tmp_path):
     """Arguments that cannot be meant end with what to do instead."""
     with pytest.raises(srkit.SettingsError, match="more than one picture"):
         plan([folder], tmp_path / "out.png")
-    with pytest.raises(srkit.SettingsError, match="format='gif'.*choose from png"):
-        plan([folder], tmp_path, format="gif")
+    with pytest.raises(srkit.SettingsError, match="format='dng'.*choose from png"):
+        plan([folder], tmp_path, format="dng")
     assert "sub-folders need --recursive" in _srkit(tmp_path, "-o", tmp_path / "o").stderr
     with pytest.raises(srkit.SettingsError, match="neither a folder nor a picture file"):
         plan([folder], folder / "notes.txt")
@@ -183,8 +183,9 @@ def test_ctrl_c_leaves_nothing_half_written(tmp_path, weights):
     _, errors = process.communicate()
     assert process.returncode == 130, errors
     assert "interrupted" in errors
-    left = list((tmp_path / "out").iterdir())
+    left = list((tmp_path / "out").glob("[!.]*"))
     assert left
+    assert {path.suffix for path in (tmp_path / "out").glob(".*")} <= {".journal"}
     assert all(path.suffix == ".png" and read(path).shape == (480, 480, 3) for path in left)
 
 
@@ -253,7 +254,7 @@ def test_names_that_cannot_be_meant(folder, tmp_path):
         ({"inputs": [""]}, "empty name"),
         ({"inputs": [folder], "output": ""}, "empty name"),
         ({"inputs": [folder], "output": tmp_path, "suffix": "/../evil"}, "must not lead into another folder"),
-        ({"inputs": [folder / "a.png"], "output": tmp_path / "a.gif"}, "neither a folder nor a picture file"),
+        ({"inputs": [folder / "a.png"], "output": tmp_path / "a.ico"}, "neither a folder nor a picture file"),
     ]:
         with pytest.raises(srkit.SettingsError, match=words):
             plan(**arguments)

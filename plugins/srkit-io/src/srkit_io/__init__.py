@@ -8,13 +8,28 @@ from typing import TYPE_CHECKING, Any
 import srkit
 
 if TYPE_CHECKING:
-    from .files import ImageFileError, check_can_hold, read, write
-    from .jobs import Job, Outcome, plan, run
+    from .arrays import into, of_array
+    from .errors import ImageFileError
+    from .files import check_can_hold, open_picture, read, save, write
+    from .jobs import Outcome, Seconds, run
+    from .journal import Journal, open_journal
+    from .options import WriteOptions
+    from .picture import Metadata, Page, Picture
+    from .targets import Job, plan
+    from .wish import Wish, upscaled
 else:
-    _HOME = {
-        "ImageFileError": "files", "check_can_hold": "files", "read": "files", "write": "files",
-        "Job": "jobs", "Outcome": "jobs", "plan": "jobs", "run": "jobs",
-    }  # fmt: skip
+    _HOMES = {
+        "arrays": ("into", "of_array"),
+        "errors": ("ImageFileError",),
+        "files": ("check_can_hold", "open_picture", "read", "save", "write"),
+        "jobs": ("Outcome", "Seconds", "run"),
+        "journal": ("Journal", "open_journal"),
+        "options": ("WriteOptions",),
+        "picture": ("Metadata", "Page", "Picture"),
+        "targets": ("Job", "plan"),
+        "wish": ("Wish", "upscaled"),
+    }
+    _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
     def __getattr__(name: str) -> Any:
         if name in _HOME:
@@ -22,7 +37,29 @@ else:
         raise AttributeError(f"module 'srkit_io' has no attribute {name!r}")
 
 
-__all__ = ["ImageFileError", "Job", "Outcome", "check_can_hold", "plan", "read", "run", "write"]
+__all__ = [
+    "ImageFileError",
+    "Job",
+    "Journal",
+    "Metadata",
+    "Outcome",
+    "Page",
+    "Picture",
+    "Seconds",
+    "Wish",
+    "WriteOptions",
+    "check_can_hold",
+    "into",
+    "of_array",
+    "open_journal",
+    "open_picture",
+    "plan",
+    "read",
+    "run",
+    "save",
+    "upscaled",
+    "write",
+]
 
 
 @srkit.hookimpl

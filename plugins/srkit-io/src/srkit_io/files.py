@@ -1,245 +1,221 @@
-"""Picture files ↔ arrays (H, W) or (H, W, C), RGB, uint8 or uint16.
-
-Pillow decodes and encodes what has 8 bits, since it tells grey, palette and transparency apart; OpenCV what has 16,
-which Pillow cannot hold in colour.
-"""
+"""Picture files: opening, reading and writing them, whichever their format."""
 
 from __future__ import annotations
 
-import contextlib
-import io
+import importlib
 import os
-import secrets
-import struct
-import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import attrs
-import cv2
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
-from PIL.TiffImagePlugin import TiffImageFile
 
 import srkit
 
-_EXIF_ORIENTATION = 0x0112
-_TIFF_BITS_PER_SAMPLE = 258
+from .errors import ImageFileError
+from .flow import Drain
+from .formats import FORMATS, HEAD, ZARR, Format, listing, recognise
+from .options import WriteOptions
+from .part import whole
+from .picture import Metadata, Picture
+
+MOST_PIXELS = 2**40
+"""More pixels than this are no picture but a broken header: a million by a million."""
 
 
-class ImageFileError(srkit.ImageError):
-    """The picture file ``path`` cannot be read or written."""
+def open_picture(path: str | os.PathLike[str], *, memory: int | str | None = None) -> Picture:
+    """The picture in a file, or its pages or frames; rows are decoded when they are asked for, if the format allows.
 
-    def __init__(self, message: str, path: Path) -> None:
-        self.path = path
-        super().__init__(f"{path}: {message}")
-
-
-@attrs.frozen
-class Format:
-    """What a file format can hold."""
-
-    name: str
-    sixteen_bit: bool
-    alpha: bool
-    longest_side: int = 2**31 - 1
-
-
-_PNG, _TIFF, _BMP = Format("PNG", True, True), Format("TIFF", True, True), Format("BMP", False, False)
-_JPEG, _WEBP = Format("JPEG", False, False, 65500), Format("WEBP", False, True, 16383)
-_DECODERS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")  # and no other: some of Pillow's run programs on what they read
-FORMATS = {
-    ".png": _PNG,
-    ".jpg": _JPEG,
-    ".jpeg": _JPEG,
-    ".webp": _WEBP,
-    ".tif": _TIFF,
-    ".tiff": _TIFF,
-    ".bmp": _BMP,
-}
-"""By suffix, the formats that are read and written."""
+    ``memory``: bytes (or ``"4GiB"``) that pixels may take where all must be held at once; default: half of what is free.
+    EXIF orientation is applied; palettes become grey or RGB, CMYK becomes RGB by its profile. Raises ImageFileError, naming
+    the file, for whatever cannot be read; ``strips()`` raises it for what turns out later.
+    """
+    path = Path(path)
+    kind = _kind_of(path)
+    limit = srkit.parse_memory(memory) or (srkit.free_memory() or 2**32) // 2
+    picture: Picture = _told(path, kind, lambda codec: codec.open_picture(path, kind, limit))
+    for page in picture.pages:
+        if min(page.size) < 1 or page.size[0] * page.size[1] > MOST_PIXELS:
+            raise ImageFileError(f"says it has {page.size[1]}×{page.size[0]} pixels, which no picture has", path)
+    if not picture.streams and picture.nbytes > limit:
+        raise ImageFileError(
+            f"is {kind.name}, which is decoded whole: {picture.nbytes / 1e9:.1f} GB of pixels, and {limit / 1e9:.1f} GB may "
+            f"be used; raise --memory, or save it as TIFF or PNG",
+            path,
+        )
+    strips, rows = picture.strips, sum(page.layout.height for page in picture.pages)
+    pages = tuple(attrs.evolve(page, metadata=page.metadata.upright(page.size)) for page in picture.pages)
+    return attrs.evolve(picture, pages=pages, strips=lambda: _checked(path, kind, strips, rows))
 
 
 def read(path: str | os.PathLike[str]) -> np.ndarray:
-    """The picture in a file: (H, W), (H, W, 2), (H, W, 3) or (H, W, 4), RGB, uint8 or uint16.
+    """The picture in a file as an array: (H, W), (H, W, 2), (H, W, 3) or (H, W, 4), RGB, uint8, uint16 or float.
 
-    EXIF orientation is applied; palettes become colours, with alpha if they are transparent. Raises ImageFileError,
-    naming the file, for whatever cannot be read.
+    As :func:`open_picture`, of which it is the short form for files of one picture. OpenEXR and Radiance HDR give values
+    proportional to light, which may lie above 1.
+    """
+    picture = open_picture(path)
+    if len(picture.pages) > 1:
+        raise ImageFileError(
+            f"holds {len(picture.pages)} pictures; open it with srkit_io.open_picture(path)", Path(path)
+        )
+    layout = picture.pages[0].layout
+    shape = (layout.height, layout.width) if layout.flat else (layout.height, layout.width, layout.channels)
+    try:
+        out = np.empty(shape, layout.dtype)
+    except (MemoryError, ValueError) as error:
+        raise srkit.OutOfMemory(f"{path}: {picture.nbytes / 1e9:.1f} GB of pixels do not fit into memory") from error
+    top = 0
+    for strip in picture.strips():
+        out[top : top + len(strip)] = strip
+        top += len(strip)
+    return out
+
+
+def save(path: str | os.PathLike[str], picture: Picture, options: WriteOptions | None = None) -> None:
+    """Write a picture in the format of its name, row by row if the format allows; the file appears whole or not at all.
+
+    Raises ImageFileError, naming the file, for what the format cannot hold, before any row is asked for.
+    """
+    with saving(path, picture, options) as drain:
+        for strip in picture.strips():
+            drain.put(strip)
+
+
+def saving(
+    path: str | os.PathLike[str],
+    picture: Picture,
+    options: WriteOptions | None = None,
+    then: Callable[[], None] | None = None,
+) -> Drain:
+    """A thread that writes a picture like ``picture``, whose rows are put into it (:meth:`Drain.put`).
+
+    ``then`` is called in it once the file is complete.
     """
     path = Path(path)
+    check_can_hold(path, picture)
+    kind = FORMATS[path.suffix.lower()]
+    chosen = options or WriteOptions()
+
+    def encode(strips: Iterator[np.ndarray]) -> None:
+        with whole(path, folder=kind is ZARR) as part:
+            given = attrs.evolve(picture, strips=lambda: strips)
+            if kind.codec != "arrays":
+                given = _squeezed(given)
+            _told(path, kind, lambda codec: codec.write(part, kind, given, chosen), doing="written")
+        if then is not None:
+            then()
+
+    return Drain(encode)
+
+
+def write(
+    path: str | os.PathLike[str], img: np.ndarray, *, quality: int = 95, metadata: Metadata | None = None
+) -> None:
+    """Write an array (H, W) or (H, W, 1 to 4), RGB, in the format of the file's name.
+
+    As :func:`save`, of which it is the short form. ``quality``: of lossy formats, 1 to 100.
+    """
+    save(path, Picture.of([img], metadata), WriteOptions(quality=quality))
+
+
+def check_can_hold(path: str | os.PathLike[str], picture: Picture) -> None:
+    """Raise ImageFileError, saying which formats can, unless the format of ``path`` holds pictures like this one."""
+    path = Path(path)
+    kind = FORMATS.get(path.suffix.lower())
+    if kind is None or not kind.writable:
+        raise ImageFileError(
+            f"{path.suffix or 'no suffix'!r} is not a format srkit writes; it writes {listing(written=True)}", path
+        )
+    for page in picture.pages:
+        layout = page.layout
+        if layout.dtype.name not in kind.depths:
+            others = ", ".join(_holding(layout.dtype.name)) or "no format can; convert to uint8, uint16 or float32"
+            raise ImageFileError(
+                f"{kind.name} cannot hold {_DEPTHS.get(layout.dtype.name, layout.dtype.name)}; choose --depth, or write one "
+                f"that can: {others}",
+                path,
+            )
+        if max(page.size) > kind.longest_side:
+            raise ImageFileError(
+                f"{kind.name} cannot hold {layout.width}×{layout.height} pixels, only {kind.longest_side} along a side; "
+                f"write PNG or TIFF",
+                path,
+            )
+        if layout.has_alpha and not kind.alpha:
+            raise ImageFileError(
+                f"{kind.name} cannot hold transparency; write PNG, WebP or TIFF (--format png), or choose --background",
+                path,
+            )
+    if len(picture.pages) > 1 and not kind.pages:
+        raise ImageFileError(
+            f"{kind.name} holds one picture, and there are {len(picture.pages)}; write TIFF (--format tif), or for "
+            f"animations PNG, WebP or GIF",
+            path,
+        )
+    if kind.pages == "frames" and len({page.layout for page in picture.pages}) > 1:
+        raise ImageFileError(
+            f"{kind.name} holds frames of one size, and the pages differ; write TIFF (--format tif)", path
+        )
+
+
+def _squeezed(picture: Picture) -> Picture:
+    """One channel as no axis of its own, (H, W): files know no difference, and encoders then need not."""
+    pages = tuple(
+        attrs.evolve(page, layout=attrs.evolve(page.layout, flat=page.layout.channels == 1)) for page in picture.pages
+    )
+    given = picture.strips
+    strips = lambda: (strip[..., 0] if strip.shape[2:] == (1,) else strip for strip in given())  # noqa: E731
+    return attrs.evolve(picture, pages=pages, strips=strips)
+
+
+_DEPTHS = {"uint8": "8 bits", "uint16": "16 bits", "float32": "float samples", "float16": "half-float samples"}
+
+
+def _holding(dtype: str) -> list[str]:
+    return [kind.suffixes[0].removeprefix(".") for kind in dict.fromkeys(FORMATS.values()) if dtype in kind.depths]
+
+
+def _kind_of(path: Path) -> Format:
+    if path.suffix.lower() in ZARR.suffixes and path.is_dir():
+        return ZARR
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            head = file.read(HEAD)
     except OSError as error:
         raise ImageFileError(f"cannot be read: {error.strerror}", path) from error
-    if not data:
+    if not head:
         raise ImageFileError("is empty (0 bytes)", path)
+    return recognise(path, head)
+
+
+def _checked(path: Path, kind: Format, strips: Any, height: int) -> Iterator[np.ndarray]:
+    """The strips, and whatever a decoder raises on the way as an error of this file; they make up ``height`` rows."""
+    decoded, rows = strips(), 0
+    while (strip := _told(path, kind, lambda _: next(decoded, None))) is not None:
+        rows += len(strip)
+        yield strip
+    if rows != height:
+        raise ImageFileError(f"is damaged: it tells of {height} rows, and {rows} came out", path)
+
+
+def _told(path: Path, kind: Format, act: Any, doing: str = "read") -> Any:
+    """What ``act(codec)`` gives; whatever the codec raises as an ImageFileError, for libraries fail in their own ways."""
     try:
-        with warnings.catch_warnings():
-            # Pillow warns of large pictures from 90 megapixels on, and refuses from 180 on.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            return _decode(data, path)
-    except (ImageFileError, MemoryError):
+        return act(importlib.import_module(f".{kind.codec}", __package__))
+    except (srkit.SrkitError, MemoryError):
         raise
-    except UnidentifiedImageError as error:
-        raise ImageFileError(f"is not a picture srkit reads; it reads {_listing()}", path) from error
-    except Image.DecompressionBombError as error:
-        raise ImageFileError(f"is too large to be read at once ({error}); cut it, or save it smaller", path) from error
-    except Exception as error:  # decoders fail in their own ways on damaged files, and each is this file's alone
-        raise ImageFileError(f"is damaged: {error}", path) from error
-
-
-def write(path: str | os.PathLike[str], img: np.ndarray, *, quality: int = 95) -> None:
-    """Write a picture as its suffix says; the file appears whole or not at all.
-
-    ``img``: (H, W), (H, W, 1 to 4), RGB, uint8 or uint16. ``quality``: 1 to 100, of JPEG (4:4:4) and WebP. Raises
-    ImageFileError if the format cannot hold the picture, or the disk does not take it.
-    """
-    path = Path(path)
-    if not 1 <= quality <= 100:
-        raise srkit.SettingsError(f"quality={quality} is outside 1 to 100")
-    check_can_hold(path, img)
-    data = _encode(path, img, quality)
-    part = path.with_name(f".{secrets.token_hex(8)}.part")  # short: the name itself may be as long as names can be
-    try:
-        with part.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as error:
-        raise ImageFileError(f"cannot be written: {error.strerror}", path) from error
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-
-
-def check_can_hold(path: Path, img: np.ndarray, size: srkit.Size | None = None) -> None:
-    """Raise ImageFileError, saying which formats can, unless the format of ``path`` holds the picture's depth and alpha.
-
-    ``size``: (height, width) it will have, if not its own.
-    """
-    kind = FORMATS.get(path.suffix.lower())
-    if kind is None:
+    except ImportError as error:
+        if not kind.needs:
+            raise
         raise ImageFileError(
-            f"{path.suffix or 'no suffix'!r} is not a format srkit writes; it writes {_listing()}", path
-        )
-    if img.dtype not in (np.uint8, np.uint16):
-        raise ImageFileError(f"pictures of dtype {img.dtype} cannot be written; convert to uint8 or uint16", path)
-    if img.dtype == np.uint16 and not kind.sixteen_bit:
-        raise ImageFileError(f"{kind.name} cannot hold 16 bits; write PNG or TIFF (--format png)", path)
-    if img.ndim not in {2, 3} or (img.ndim == 3 and not 1 <= img.shape[2] <= 4):
-        raise ImageFileError(f"an array of shape {img.shape} is no picture; expected (H, W) or (H, W, 1 to 4)", path)
-    height, width = size or img.shape[:2]
-    if max(height, width) > kind.longest_side:
-        raise ImageFileError(
-            f"{kind.name} cannot hold {width}×{height} pixels, only {kind.longest_side} along a side; write PNG or TIFF",
-            path,
-        )
-    if img.ndim == 3 and img.shape[2] in {2, 4} and not kind.alpha:
-        raise ImageFileError(f"{kind.name} cannot hold transparency; write PNG, WebP or TIFF (--format png)", path)
-
-
-def _listing() -> str:
-    return ", ".join(sorted({kind.name for kind in FORMATS.values()}))
-
-
-def _decode(data: bytes, path: Path) -> np.ndarray:
-    if data[:4] in {b"II*\0", b"MM\0*"}:
-        return _decode_tiff(data, path)
-    with Image.open(io.BytesIO(data), formats=_DECODERS) as image:
-        if image.format == "PNG" and data[24] == 16:
-            pixels = _decode_16(data, path)
-            key = image.info.get("transparency")
-            if pixels.ndim == 2 and isinstance(key, int):  # one grey is transparent, which OpenCV does not tell
-                pixels = np.stack([pixels, np.where(pixels == key, 0, 65535).astype(np.uint16)], -1)
-            return _oriented(pixels, image.getexif().get(_EXIF_ORIENTATION, 1))
-        return _decode_8(image, path)
-
-
-def _decode_tiff(data: bytes, path: Path) -> np.ndarray:
-    try:
-        with Image.open(io.BytesIO(data), formats=_DECODERS) as image:
-            # Pillow would open some 16-bit layouts and reduce them to 8 without a word.
-            if 16 not in cast(TiffImageFile, image).tag_v2.get(_TIFF_BITS_PER_SAMPLE, ()):
-                return _decode_8(image, path)
-            grey = image.mode.startswith("I;16")
-    except UnidentifiedImageError:  # and does not know others
-        grey = False
-    # OpenCV applies the orientation of a TIFF itself.
-    pixels = _decode_16(data, path)
-    if pixels.ndim == 2 and not grey:
-        raise ImageFileError("has a layout of samples srkit does not read; save it as grey, RGB or RGBA", path)
-    return pixels
-
-
-def _decode_8(image: Image.Image, path: Path) -> np.ndarray:
-    frames = getattr(image, "n_frames", 1)
-    if frames > 1 and image.format != "MPO":  # a camera's JPEG with a preview behind it
-        raise ImageFileError(f"holds {frames} pictures, and srkit reads files of one; split it first", path)
-    oriented = ImageOps.exif_transpose(image)
-    if oriented.mode in {"I", "F", "I;16", "I;16B", "I;16L", "I;16N"}:
-        raise ImageFileError(
-            f"holds {oriented.format or image.format} samples of mode {oriented.mode}, which srkit does not read; save it "
-            f"with 8 or 16 bits",
-            path,
-        )
-    grey = oriented.mode in {"1", "L", "LA", "La"}
-    mode = {(True, False): "L", (True, True): "LA", (False, False): "RGB", (False, True): "RGBA"}[
-        grey, oriented.has_transparency_data
-    ]
-    return np.asarray(oriented if oriented.mode == mode else oriented.convert(mode))
-
-
-def _decode_16(data: bytes, path: Path) -> np.ndarray:
-    pixels: Any = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if pixels is None:
-        raise ImageFileError("is damaged: the decoder gave no picture", path)
-    if pixels.dtype not in (np.uint8, np.uint16):
-        raise ImageFileError(
-            f"holds samples of {pixels.dtype}, which srkit does not read yet; save it with 16 bits", path
-        )
-    if pixels.ndim == 3 and pixels.shape[2] == 4 and data[:4] == b"\x89PNG" and data[25] == 4:
-        return np.ascontiguousarray(pixels[:, :, [0, 3]])  # grey + alpha, which OpenCV spreads over four channels
-    return _swapped(pixels)
-
-
-def _swapped(pixels: np.ndarray) -> np.ndarray:
-    """BGR ↔ RGB; grey stays as it is."""
-    if pixels.ndim == 2 or pixels.shape[2] < 3:
-        return pixels
-    return np.ascontiguousarray(pixels[:, :, [2, 1, 0, 3][: pixels.shape[2]]])
-
-
-def _oriented(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """The picture as EXIF says it is to be seen (Exif 2.3, tag Orientation)."""
-    if orientation in {5, 6, 7, 8}:
-        pixels = pixels.swapaxes(0, 1)
-    if orientation in {3, 4, 7, 8}:
-        pixels = pixels[::-1]
-    if orientation in {2, 3, 6, 7}:
-        pixels = pixels[:, ::-1]
-    return np.ascontiguousarray(pixels)
-
-
-def _encode(path: Path, img: np.ndarray, quality: int) -> bytes:
-    kind = FORMATS[path.suffix.lower()].name
-    if img.ndim == 3 and img.shape[2] == 1:
-        img = img[:, :, 0]
-    try:
-        if img.dtype == np.uint16:
-            if img.ndim == 3 and img.shape[2] == 2:  # the encoder has no grey + alpha of 16 bits: grey thrice
-                img = img[:, :, [0, 0, 0, 1]]
-            return cv2.imencode(path.suffix.lower(), _swapped(np.ascontiguousarray(img)))[1].tobytes()
-        by_format: dict[str, dict[str, Any]] = {
-            "JPEG": {"quality": quality, "subsampling": 0},
-            "WEBP": {"quality": quality},
-            "TIFF": {"compression": "tiff_lzw"},
-        }
-        buffer = io.BytesIO()
-        Image.fromarray(img).save(buffer, kind, **by_format.get(kind, {}))
-        return buffer.getvalue()
-    except (OSError, ValueError, struct.error, cv2.error) as error:
-        height, width = img.shape[:2]
-        raise ImageFileError(
-            f"{kind} cannot hold {width}×{height} pixels ({error}); write TIFF or PNG", path
+            f'{kind.name} needs the package {kind.needs}, which is not installed: pip install "srkit-io[formats]"', path
         ) from error
+    except OSError as error:
+        if doing == "written":
+            raise  # named by whole()
+        raise ImageFileError(f"cannot be read: {error.strerror or error}", path) from error
+    except Exception as error:
+        what = "is damaged" if doing == "read" else f"cannot be written as {kind.name}"
+        raise ImageFileError(f"{what}: {str(error).strip() or type(error).__name__}"[:500], path) from error

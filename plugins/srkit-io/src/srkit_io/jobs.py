@@ -1,34 +1,61 @@
-"""Many files: which goes where, and running them one after another, whatever happens to one of them."""
+"""Many pictures: decoding, the network and encoding at once, whatever happens to one of them.
+
+A thread decodes ahead into a queue bounded by bytes, picture after picture, strip after strip. The calling thread runs the
+network. Each result has a thread that encodes it as its rows come. So a picture of any size and thousands of small ones are
+the same: rows in a queue. Small ones of equal size go through the network side by side.
+"""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import attrs
-from PIL import Image
+import numpy as np
 
 import srkit
 
-from .files import FORMATS, ImageFileError, check_can_hold, read, write
+from .errors import ImageFileError
+from .files import check_can_hold, open_picture, saving
+from .flow import ByteQueue, Drain, Stopped
+from .formats import FORMATS
+from .journal import Journal
+from .light import Survey, survey
+from .options import WriteOptions
+from .picture import Picture, collected, cut
+from .targets import Job
+from .wish import Wish, upscaled
+
+SMALL = 8 * 2**20
+"""Bytes of pixels up to which a picture is decoded at once."""
+BATCH = 8 * 256 * 256
+"""Pixels that go through the network side by side: beyond, a batch gains nothing."""
+_WAITING = 128 * 2**20
+"""Bytes of results that may be still in their encoders."""
+
+Watch: TypeAlias = "Callable[[Job, int, int, int], None]"
+"""Called with a job, the rows of its result that are done, all of its rows, and its width."""
 
 
 @attrs.frozen
-class Job:
-    """One picture: from where to where; ``problem`` says why it cannot be done, if that is known beforehand."""
+class Seconds:
+    """Time spent on a picture in each stage, which overlap."""
 
-    source: Path
-    target: Path
-    problem: srkit.SrkitError | None = None
+    decode: float = 0.0
+    network: float = 0.0
+    encode: float = 0.0
 
 
 @attrs.frozen
 class Outcome:
-    """What became of a job: ``"done"``, ``"skipped"`` or ``"failed"``, and why.
+    """What became of a job: ``"done"``, ``"skipped"`` (``reason`` says why) or ``"failed"`` (``error`` does).
 
-    ``size`` and ``new_size`` are (height, width), of a picture that was done; ``exact``: whether the result is the
-    network's for the whole picture, and not of approximate tiles.
+    ``size`` and ``new_size`` are (height, width), of the first page of a picture that was done, which has ``pages``;
+    ``exact``: whether the result is the network's for the whole picture, and not of approximate tiles.
     """
 
     job: Job
@@ -37,165 +64,357 @@ class Outcome:
     new_size: srkit.Size | None = None
     error: srkit.SrkitError | None = None
     exact: bool = True
-
-
-def plan(
-    inputs: Sequence[str | os.PathLike[str]],
-    output: str | os.PathLike[str] | None = None,
-    *,
-    recursive: bool = False,
-    suffix: str = "",
-    format: str | None = None,  # noqa: A002 -- the name the option has everywhere
-) -> list[Job]:
-    """Where the result of each input goes.
-
-    ``inputs``: files and folders; of a folder its pictures, with ``recursive`` those of its sub-folders too, which the
-    output repeats. ``output``: a folder, or for a single file a file; None puts each result beside its input. The name is
-    the input's with ``suffix`` added, the format the input's or ``format``. Raises SettingsError if ``output`` is a file
-    for many inputs; what is wrong with one picture is in its job.
-    """
-    extension = None if format is None else "." + format.lower().removeprefix(".")
-    if extension is not None and extension not in FORMATS:
-        known = ", ".join(known.removeprefix(".") for known in FORMATS)
-        raise srkit.SettingsError(f"format={format!r} is not one srkit writes; choose from {known}")
-    if any(os.fspath(item) == "" for item in (*inputs, *(() if output is None else (output,)))):
-        raise srkit.SettingsError("an empty name is no file and no folder; was a variable not set?")
-    if {"/", os.sep, "\0"} & set(suffix):
-        raise srkit.SettingsError(f"suffix={suffix!r} is not part of a file name; it must not lead into another folder")
-    into = None if output is None else Path(output)
-    # A file is meant if it is called like one, unless a folder of that name is there.
-    named_like_a_file = (
-        into is not None and into.suffix.lower() in Image.registered_extensions() and not _is_folder(into)
-    )
-    to_file = into is not None and named_like_a_file and into.suffix.lower() in FORMATS
-    if to_file and (len(inputs) != 1 or _is_folder(Path(inputs[0]))):
-        raise srkit.SettingsError(f"output {str(into)!r} is a file, but there is more than one picture; name a folder")
-    if into is not None and not to_file and (named_like_a_file or os.path.exists(into)) and not _is_folder(into):  # noqa: PTH110
-        raise srkit.SettingsError(
-            f"output {str(into)!r} is neither a folder nor a picture file srkit writes ({', '.join(FORMATS)})"
-        )
-
-    found = [*dict(_found(inputs, recursive, into, suffix)).items()]
-    originals = {source.absolute() for source, _ in found}
-    jobs: list[Job] = []
-    taken: dict[Path, Path] = {}
-    for source, relative in found:
-        if to_file and into is not None:
-            target = into
-        else:
-            kept = source.suffix if source.suffix.lower() in FORMATS else ".png"
-            name = f"{source.stem}{suffix}{extension or kept}"
-            target = (source.parent if into is None else into / relative.parent) / name
-        try:
-            problem = _problem(source, target, originals, taken)
-        except OSError as error:
-            problem = ImageFileError(f"cannot be reached, or its result {target}: {error.strerror}", source)
-        taken.setdefault(target.absolute(), source)
-        jobs.append(Job(source, target, problem))
-    return jobs
-
-
-def _found(
-    inputs: Iterable[str | os.PathLike[str]], recursive: bool, into: Path | None, suffix: str
-) -> Iterator[tuple[Path, Path]]:
-    """Each picture, and its path relative to the input it was found under; what cannot be searched is found itself.
-
-    Results of an earlier run are left out: a folder of results inside of the input, or pictures beside it with the suffix.
-    """
-    for item in map(Path, inputs):
-        if not _is_folder(item):
-            yield item, Path(item.name)
-            continue
-        unreadable: list[OSError] = []
-        for folder, folders, files in os.walk(item, onerror=unreadable.append):
-            here = Path(folder)
-            folders[:] = sorted(
-                f for f in folders if recursive and (into is None or (here / f).absolute() != into.absolute())
-            )
-            for path in (here / name for name in sorted(files)):
-                ours = into is None and suffix and path.stem.endswith(suffix)
-                if path.suffix.lower() in FORMATS and not ours:
-                    yield path, path.relative_to(item)
-        for error in unreadable:
-            yield Path(error.filename), Path(error.filename).relative_to(item)
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError:  # a name too long, a folder that may not be searched: told when the job is
-        return False
-
-
-def _problem(source: Path, target: Path, originals: set[Path], taken: dict[Path, Path]) -> srkit.SrkitError | None:
-    if not source.exists():
-        return ImageFileError("there is no such file", source)
-    if source.is_dir():
-        return ImageFileError("the folder cannot be searched; check its permissions", source)
-    if target.absolute() in originals or (target.exists() and target.samefile(source)):
-        return ImageFileError(
-            f"the result would overwrite the input {target}; choose another --output or a --suffix", source
-        )
-    other = taken.get(target.absolute())
-    if other is not None:
-        return ImageFileError(f"its result {target} is already that of {other}; use --format or separate runs", source)
-    return None
+    pages: int = 1
+    seconds: Seconds = Seconds()
+    reason: str = ""
 
 
 def run(
-    jobs: Iterable[Job], load: Callable[[], srkit.Upscaler], *, skip_existing: bool = False, quality: int = 95
-) -> Iterator[Outcome]:
-    """Do the jobs, one Outcome each; what fails is told and the rest goes on. Nothing half-written is left.
+    jobs: Sequence[Job],
+    load: Callable[[], srkit.Upscaler],
+    *,
+    skip_existing: bool = False,
+    options: WriteOptions | None = None,
+    wish: Wish | None = None,
+    memory: int | str | None = None,
+    journal: Journal | None = None,
+    watch: Watch | None = None,
+) -> Generator[Outcome]:
+    """Do the jobs, one Outcome each, in their order; what fails is told and the rest goes on. Nothing half-written is left.
 
     ``load`` makes the upscaler, such as ``lambda: srkit.load("RealESRGAN_x4plus")``; it is called once, when the first
-    picture needs it, and what it raises ends the run.
+    picture needs it, and what it raises ends the run. ``memory``: bytes that a picture may take which cannot be decoded row
+    by row. Closing the iterator, or an exception such as KeyboardInterrupt, ends all threads and removes what is half-done.
     """
-    upscaler: srkit.Upscaler | None = None
-    for job in jobs:
-        if job.problem is not None:
-            yield Outcome(job, "failed", error=job.problem)
-        elif skip_existing and job.target.exists():
-            yield Outcome(job, "skipped")
-        else:
-            upscaler = upscaler or load()
-            yield _do(job, upscaler, quality)
+    runner = _Runner(load, options or WriteOptions(), wish or Wish(), watch, journal)
+    reader = _Reader(jobs, memory, lambda job: _why_not(job, skip_existing, journal))
+    try:
+        yield from runner.outcomes(reader)
+    finally:
+        reader.stop()
+        runner.stop()
 
 
-def explained(job: Job, upscaler: srkit.Upscaler) -> dict[str, str]:
+def _why_not(job: Job, skip_existing: bool, journal: Journal | None) -> Outcome | None:
+    """The outcome of a job that need not or cannot be begun."""
+    if job.problem is not None:
+        return Outcome(job, "failed", error=job.problem)
+    if journal is not None and journal.has(job):
+        return Outcome(job, "skipped", reason=f"{job.target} was done before the interruption")
+    if skip_existing and job.target.exists():
+        return Outcome(job, "skipped", reason=f"{job.target} exists")
+    return None
+
+
+@attrs.define(eq=False)
+class _Opened:
+    """A picture whose strips follow in the queue, all of them or up to a _Failed.
+
+    ``decoding``: seconds spent on it by the reader; ``waited``: seconds that the network waited for it. ``dropped``: nobody
+    wants the strips any more.
+    """
+
+    job: Job
+    picture: Picture
+    surveys: tuple[Survey, ...]
+    decoding: float = 0.0
+    waited: float = 0.0
+    dropped: bool = False
+
+
+@attrs.frozen(eq=False)
+class _Failed:
+    """The picture of a job could not be read, or not to its end."""
+
+    job: Job
+    error: srkit.SrkitError
+
+
+class _Reader:
+    """The thread that decodes: for each job an Outcome, an _Opened and its strips, or a _Failed; None at the end."""
+
+    def __init__(self, jobs: Sequence[Job], memory: int | str | None, why_not: Callable[[Job], Outcome | None]) -> None:
+        self._queue: ByteQueue[Any] = ByteQueue()
+        self._memory = memory
+        self._thread = threading.Thread(target=self._run, args=(jobs, why_not), name="srkit-decode", daemon=True)
+        self._thread.start()
+
+    def _run(self, jobs: Sequence[Job], why_not: Callable[[Job], Outcome | None]) -> None:
+        try:
+            for job in jobs:
+                try:
+                    outcome = why_not(job)
+                    if outcome is None:
+                        self._decode(job)
+                    else:
+                        self._queue.put(outcome, 0)
+                except Stopped:
+                    raise
+                except BaseException as error:  # noqa: BLE001 -- whatever it is, it is this picture's
+                    self._queue.put(_Failed(job, _of_this_file(error, job)), 0)
+            self._queue.put(None, 0)
+        except Stopped:
+            pass
+
+    def _decode(self, job: Job) -> None:
+        start = time.perf_counter()
+        picture = open_picture(job.source, memory=self._memory)
+        if picture.nbytes <= SMALL:
+            images = collected(picture)
+            picture = attrs.evolve(picture, strips=lambda: (strip for image in images for strip in cut(image)))
+        opened = _Opened(job, picture, survey(picture))
+        opened.decoding = time.perf_counter() - start
+        self._queue.put(opened, 0)
+        start = time.perf_counter()
+        for strip in picture.strips():
+            opened.decoding += time.perf_counter() - start
+            if opened.dropped:
+                return
+            self._queue.put(strip, strip.nbytes)
+            start = time.perf_counter()
+
+    def next(self) -> Any:
+        """The next item."""
+        return self._queue.get()
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits to be taken."""
+        return self._queue.empty
+
+    def strips(self, opened: _Opened) -> Iterator[np.ndarray]:
+        """The strips of the picture that was opened last."""
+        for page in opened.picture.pages:
+            left = page.layout.height
+            while left:
+                start = time.perf_counter()
+                item = self._queue.get()
+                opened.waited += time.perf_counter() - start
+                if isinstance(item, _Failed):
+                    opened.dropped = True
+                    raise item.error
+                left -= len(item)
+                yield item
+
+    def stop(self) -> None:
+        """End it."""
+        self._queue.stop()
+        self._thread.join()
+
+
+def _of_this_file(error: BaseException, job: Job) -> srkit.SrkitError:
+    if isinstance(error, srkit.SrkitError) and not isinstance(error, srkit.OutOfMemory):
+        if str(job.source) not in str(error):
+            error.add_note(f"while upscaling {job.source}")
+        return error
+    if isinstance(error, MemoryError):
+        told: srkit.SrkitError = srkit.OutOfMemory(f"{job.source}: {str(error) or 'not enough memory'}")
+    else:
+        told = ImageFileError(f"{type(error).__name__}: {error}", job.source)
+    told.__cause__ = error
+    return told
+
+
+@attrs.define(eq=False)
+class _Encoding:
+    """A result on its way to the disk."""
+
+    opened: _Opened
+    result: Picture
+    drain: Drain
+    network: float = 0.0
+
+
+class _Runner:
+    """The network, and what leaves it."""
+
+    def __init__(
+        self,
+        load: Callable[[], srkit.Upscaler],
+        options: WriteOptions,
+        wish: Wish,
+        watch: Watch | None,
+        journal: Journal | None,
+    ) -> None:
+        self._load, self._options, self._wish, self._journal = load, options, wish, journal
+        self._watch = watch or (lambda *_: None)
+        self._loaded: srkit.Upscaler | None = None
+        self._group: list[tuple[_Encoding, np.ndarray]] = []
+        self._leaving: deque[_Encoding | Outcome] = deque()
+        self._begun: set[_Encoding] = set()
+
+    @property
+    def _upscaler(self) -> srkit.Upscaler:
+        if self._loaded is None:
+            self._loaded = self._load()
+        return self._loaded
+
+    def outcomes(self, reader: _Reader) -> Iterator[Outcome]:
+        """Take what the reader gives, until its end."""
+        given_up: Job | None = None
+        while (item := reader.next()) is not None:
+            if isinstance(item, _Opened):
+                if not self._take(item, reader):
+                    given_up = item.job
+            elif isinstance(item, _Failed) and item.job is not given_up:
+                self._tell(Outcome(item.job, "failed", error=item.error))
+            elif isinstance(item, Outcome):
+                self._tell(item)
+            if reader.idle:
+                self._flush()  # rather a small batch now than an idle device
+            yield from self._left()
+        self._flush()
+        yield from self._left(all_of_them=True)
+
+    def _tell(self, outcome: Outcome) -> None:
+        self._flush()  # outcomes come in the order of the jobs
+        self._leaving.append(outcome)
+
+    def _take(self, opened: _Opened, reader: _Reader) -> bool:
+        """Begin a picture; False if it was given up before its last strip."""
+        upscaler = self._upscaler
+        try:
+            encoding = self._begin(opened, reader, upscaler)
+            if self._goes_in_batches(opened, encoding.result):
+                (image,) = collected(attrs.evolve(opened.picture, strips=lambda: reader.strips(opened)))
+                self._add(encoding, image)
+            else:
+                self._flush()
+                self._stream(encoding)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, it is this picture's, and the others go on
+            opened.dropped = True
+            self._flush()
+            self._give_up(opened, error)
+            return False
+        return True
+
+    def _begin(self, opened: _Opened, reader: _Reader, upscaler: srkit.Upscaler) -> _Encoding:
+        target = opened.job.target
+        source = attrs.evolve(opened.picture, strips=lambda: reader.strips(opened))
+        wish = self._wish.to(FORMATS.get(target.suffix.lower()))
+        result = upscaled(source, upscaler, wish, opened.surveys)
+        check_can_hold(target, result)  # before the work, not after
+        _make_folder(target.parent)
+        journal, job = self._journal, opened.job
+        # Noted as soon as it is on the disk: the caller may be busy with the next ones for long.
+        then = None if journal is None else lambda: journal.note(job)
+        encoding = _Encoding(opened, result, saving(target, result, self._options, then))
+        self._begun.add(encoding)
+        return encoding
+
+    def _goes_in_batches(self, opened: _Opened, result: Picture) -> bool:
+        pages = opened.picture.pages
+        if len(pages) > 1 or opened.picture.nbytes > SMALL or opened.surveys[0].curve is not None:
+            return False
+        before, after = pages[0].layout, result.pages[0].layout
+        same = (before.dtype, before.channels) == (after.dtype, after.channels)
+        return same and pages[0].linear == result.pages[0].linear and before.height * before.width <= BATCH
+
+    def _add(self, encoding: _Encoding, image: np.ndarray) -> None:
+        layout = encoding.opened.picture.pages[0].layout
+        if self._group and self._group[0][0].opened.picture.pages[0].layout != layout:
+            self._flush()
+        self._group.append((encoding, image))
+        if len(self._group) * layout.height * layout.width >= BATCH:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Run the pictures that wait for company."""
+        group, self._group = self._group, []
+        images = [image for _, image in group]
+        start = time.perf_counter()
+        try:
+            results = self._upscaler.batch(images) if len(group) > 1 else []
+        except Exception:  # noqa: BLE001 -- one of them, which by itself tells what is wrong; or too many at once
+            results = []
+        taken = (time.perf_counter() - start) / max(1, len(group))
+        for index, (encoding, image) in enumerate(group):
+            start = time.perf_counter()
+            try:
+                result = results[index] if results else self._upscaler(image)
+                encoding.network = taken + time.perf_counter() - start
+                self._hand_over(encoding, cut(result))
+            except Exception as error:  # noqa: BLE001 -- as above
+                self._give_up(encoding.opened, error)
+
+    def _give_up(self, opened: _Opened, error: BaseException) -> None:
+        for encoding in [encoding for encoding in self._begun if encoding.opened is opened]:
+            encoding.drain.abort()
+            self._begun.discard(encoding)
+        self._leaving.append(Outcome(opened.job, "failed", error=_of_this_file(error, opened.job)))
+
+    def _stream(self, encoding: _Encoding) -> None:
+        start = time.perf_counter()
+        putting = self._hand_over(encoding, encoding.result.strips())
+        encoding.network = time.perf_counter() - start - putting - encoding.opened.waited
+
+    def _hand_over(self, encoding: _Encoding, strips: Iterator[np.ndarray]) -> float:
+        """Give rows to the encoder; the seconds that it made us wait."""
+        total = sum(page.layout.height for page in encoding.result.pages)
+        done, putting = 0, 0.0
+        for strip in strips:
+            start = time.perf_counter()
+            encoding.drain.put(strip)
+            putting += time.perf_counter() - start
+            done += len(strip)
+            self._watch(encoding.opened.job, done, total, strip.shape[1])
+        encoding.drain.close()
+        self._leaving.append(encoding)
+        return putting
+
+    def _left(self, *, all_of_them: bool = False) -> Iterator[Outcome]:
+        """What is on the disk, in order; waits where too much is not."""
+        while self._leaving:
+            first = self._leaving[0]
+            if isinstance(first, _Encoding):
+                waiting = sum(item.result.nbytes for item in self._leaving if isinstance(item, _Encoding))
+                if not (all_of_them or first.drain.done or waiting > _WAITING):
+                    return
+                outcome = self._finished(first)
+            else:
+                outcome = first
+            self._leaving.popleft()
+            yield outcome
+
+    def _finished(self, encoding: _Encoding) -> Outcome:
+        opened, job = encoding.opened, encoding.opened.job
+        try:
+            encoding.drain.finish()
+            self._begun.discard(encoding)
+        except Exception as error:  # noqa: BLE001 -- as above
+            return Outcome(job, "failed", error=_of_this_file(error, job))
+        return Outcome(
+            job,
+            "done",
+            opened.picture.pages[0].size,
+            encoding.result.pages[0].size,
+            exact=self._upscaler.exact,
+            pages=len(opened.picture.pages),
+            seconds=Seconds(opened.decoding, encoding.network, encoding.drain.busy),
+        )
+
+    def stop(self) -> None:
+        """Break off what is not finished."""
+        for encoding in self._begun:
+            encoding.drain.abort()
+
+
+def explained(job: Job, upscaler: srkit.Upscaler, memory: int | str | None = None) -> dict[str, str]:
     """How a job would be run, by name; or, under ``"problem"``, why it cannot be."""
     try:
         if job.problem is not None:
             raise job.problem
-        picture = read(job.source)
-        layout = srkit.layout_of(picture)
-        size = (layout.height, layout.width)
+        picture = open_picture(job.source, memory=memory)
+        page = picture.pages[0]
+        both = page.layout.has_alpha and upscaler.alpha == "network" and not survey(picture)[0].opaque
+        told = {"picture": f"{page.size[1]}×{page.size[0]}"}
+        if len(picture.pages) > 1:
+            told["pages"] = str(len(picture.pages))
+        told["decoded"] = "row by row" if picture.streams else "whole, as its format or its turn asks"
         # Alpha goes along as a second picture.
-        both = layout.has_alpha and upscaler.alpha == "network" and not (picture[..., -1] == layout.white).all()
-        return {"picture": f"{size[1]}×{size[0]}"} | upscaler.explain(size, 2 if both else 1)
+        return told | upscaler.explain(page.size, 2 if both else 1)
     except srkit.SrkitError as error:
         return {"problem": str(error)}
-
-
-def _do(job: Job, upscaler: srkit.Upscaler, quality: int) -> Outcome:
-    try:
-        picture = read(job.source)
-        check_can_hold(job.target, picture, upscaler.result_size(picture.shape[:2]))  # before the work, not after
-        _make_folder(job.target.parent)
-        result = upscaler(picture)
-        write(job.target, result, quality=quality)
-    except srkit.ImageError as error:
-        return Outcome(job, "failed", error=error)
-    except MemoryError as error:
-        reason = str(error) or "not enough memory"
-        return Outcome(job, "failed", error=srkit.OutOfMemory(f"{job.source}: {reason}"))
-    except srkit.SrkitError as error:
-        error.add_note(f"while upscaling {job.source}")
-        return Outcome(job, "failed", error=error)
-    except Exception as error:  # noqa: BLE001 -- whatever it is, it is this picture's, and the others go on
-        unforeseen = ImageFileError(f"{type(error).__name__}: {error}", job.source)
-        unforeseen.__cause__ = error
-        return Outcome(job, "failed", error=unforeseen)
-    return Outcome(job, "done", picture.shape[:2], result.shape[:2], exact=upscaler.exact)
 
 
 def _make_folder(folder: Path) -> None:
