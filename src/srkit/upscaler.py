@@ -8,6 +8,7 @@ asked for (:mod:`srkit.resample`) → rows in the array's own dtype. Alpha goes 
 from __future__ import annotations
 
 import copy
+import functools
 import itertools
 import math
 import warnings
@@ -21,6 +22,7 @@ from torch import Tensor, nn
 
 from . import plugins
 from .alpha import bound, divide, fill_hidden, premultiply, split
+from .crew import side_by_side
 from .declarations import Traits
 from .errors import ImageError, NonFiniteOutput, NotStreamable, OutOfMemory, PluginError, SettingsError
 from .networks import LoadedNetwork
@@ -35,6 +37,8 @@ from .whole import SMALL
 Order: TypeAlias = Literal["rgb", "bgr"]
 AlphaMode: TypeAlias = Literal["network", "resize"]
 
+_SMALL_PICTURE = 2**18
+"""Pixels up to which several at a time use a processor better than all of it does one."""
 _AT_ONCE = 2**22
 """Values that go through resizing and rounding at once: engines may give many rows together, which copies would multiply."""
 
@@ -167,9 +171,12 @@ class Upscaler:
         new_size = self.result_size((layout.height, layout.width), scale) if size is None else _check_size(size)
         alpha = _check_choice("alpha", alpha or self.alpha, ("network", "resize"))
         report = reporter(self.progress if progress is None else progress, self.loaded.name)
-        if len(imgs) > 1 and layout.height * layout.width * self.loaded.traits.in_channels <= SMALL:
-            # torch convolves one such picture by another kernel than several, with other last bits.
-            return [self(img, size=new_size, alpha=alpha, order=order, progress=False) for img in imgs]
+        if len(imgs) > 1 and (self.settings.device.type == "cpu" or self._is_tiny(layout)):
+            one = functools.partial(self, size=new_size, alpha=alpha, order=order, progress=False)
+            small = self.settings.memory is None and layout.height * layout.width <= _SMALL_PICTURE
+            results = side_by_side(one, imgs) if small else [one(img) for img in imgs]
+            report(new_size[0], new_size[0])
+            return results
         out = _empty(len(imgs), new_size, layout)
         if layout.has_alpha and all((img[..., -1] == layout.white).all() for img in imgs):
             # Opaque everywhere stays so, and colours are as they are: the network need not see alpha.
@@ -181,6 +188,10 @@ class Upscaler:
             done += len(rows[0])
             report(done, new_size[0])
         return out
+
+    def _is_tiny(self, layout: Layout) -> bool:
+        """Whether torch convolves one such picture by another kernel than several, with other last bits."""
+        return layout.height * layout.width * self.loaded.traits.in_channels <= SMALL
 
     @property
     def exact(self) -> bool:
