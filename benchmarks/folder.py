@@ -1,4 +1,4 @@
-"""A folder of small photos: ``srkit_io.run`` against loops that read, upscale and write one after another."""
+"""A folder of small photos, with real weights: ``srkit_io.run`` against loops that read, upscale and write in turn."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import attrs
 import numpy as np
 import pipeline
 import torch
-from networks import SCALE, SRVGG
 from PIL import Image
 from timing import Apart, medians
 
@@ -29,17 +28,20 @@ class Case:
 
     suffix: str
     count: int = COUNT
-    runs: int = 3
+    runs: int = 1
 
 
-CASES = (Case(".png"), Case(".jpg"))
+CASES = (Case(".png"), Case(".jpg", 100))
 QUICK_CASES = (Case(".png", 40, 1),)
 
 SIDES = {
-    "srkit_io.run": "together",
-    "loop around srkit's engine": "one_by_one",
-    "loop around plain torch": "plainly",
+    "srkit_io.run": ("together", ""),
+    "Pillow, srkit's engine": ("loop", "pillow"),
+    "OpenCV, srkit's engine": ("loop", "opencv"),
+    "OpenCV, plain torch": ("plain", "opencv"),
 }
+"""Who runs the network, and who reads and writes: loops of a few lines, one picture after another."""
+MODEL = "realesr-animevideov3"
 
 
 def table(cases: tuple[Case, ...]) -> Iterator[str]:
@@ -51,7 +53,7 @@ def table(cases: tuple[Case, ...]) -> Iterator[str]:
             folder = Path(name) / "in"
             photos(folder, case)
             spent: dict[str, dict[str, float]] = {}
-            took = medians({side: _apart(function, folder, spent) for side, function in SIDES.items()}, case.runs)
+            took = medians({side: _apart(side, folder, spent) for side in SIDES}, case.runs)
         for side, seconds in took.items():
             split = spent[side]
             idle = 1 - split["network"] / split["wall"]
@@ -77,35 +79,32 @@ def photos(folder: Path, case: Case) -> None:
         Image.fromarray(bright.clip(0, 255).astype(np.uint8)).save(folder / f"{index:04}{case.suffix}", quality=90)
 
 
-def _apart(function: str, folder: Path, spent: dict[str, dict[str, float]]) -> Callable[[], float]:
-    side = next(name for name, value in SIDES.items() if value == function)
-
+def _apart(side: str, folder: Path, spent: dict[str, dict[str, float]]) -> Callable[[], float]:
     def run() -> float:
         results = folder.parent / "out"
         shutil.rmtree(results, ignore_errors=True)
         results.mkdir()
         with Apart() as call:
-            spent[side] = call(measure, function, folder, results)
+            spent[side] = call(measure, *SIDES[side], folder, results)
         return spent[side]["wall"]
 
     return run
 
 
-def measure(function: str, folder: Path, results: Path) -> dict[str, float]:
+def measure(network: str, files: str, folder: Path, results: Path) -> dict[str, float]:
     """Seconds in all and in each stage, the network being ready and warm."""
-    network = SRVGG.build()
-    upscaler = srkit.Upscaler.from_network(network, srkit.Traits(scale=SCALE), device="cpu")
+    upscaler = srkit.load(MODEL, device="cpu")
+    bare = upscaler.loaded.network
     warm = np.zeros((SIDE, SIDE, 3), np.uint8)
     upscaler.batch([warm] * 8)
     upscaler(warm)
+    pipeline.plain(bare, warm)
     start = time.perf_counter()
     split: dict[str, float]
-    if function == "together":
+    if network == "together":
         split = together(folder, results, upscaler)
     else:
-        split = loop(
-            folder, results, upscaler if function == "one_by_one" else lambda img: pipeline.plain(network, img)
-        )
+        split = loop(folder, results, upscaler if network == "loop" else lambda img: pipeline.plain(bare, img), files)
     return split | {"wall": time.perf_counter() - start}
 
 
@@ -120,21 +119,42 @@ def together(folder: Path, results: Path, upscaler: srkit.Upscaler) -> dict[str,
     return split
 
 
-def loop(folder: Path, results: Path, upscale: Callable[[np.ndarray], np.ndarray]) -> dict[str, float]:
-    """What a program of a few lines does, with Pillow."""
+def loop(folder: Path, results: Path, upscale: Callable[[np.ndarray], np.ndarray], files: str) -> dict[str, float]:
+    """What a program of a few lines does."""
+    read, write = {"pillow": (_read_pillow, _write_pillow), "opencv": (_read_opencv, _write_opencv)}[files]
     split = dict.fromkeys(("decode", "network", "encode"), 0.0)
     for path in sorted(folder.iterdir()):
         marks = [time.perf_counter()]
-        with Image.open(path) as image:
-            picture = np.asarray(image.convert("RGB"))
+        picture = read(path)
         marks.append(time.perf_counter())
         result = upscale(picture)
         marks.append(time.perf_counter())
-        Image.fromarray(result).save(results / path.name, **({"quality": 95} if path.suffix == ".jpg" else {}))
+        write(results / path.name, result)
         marks.append(time.perf_counter())
         for stage, before, after in zip(split, marks, marks[1:], strict=False):
             split[stage] += after - before
     return split
+
+
+def _read_pillow(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def _write_pillow(path: Path, image: np.ndarray) -> None:
+    Image.fromarray(image).save(path, **({"quality": 95} if path.suffix == ".jpg" else {}))
+
+
+def _read_opencv(path: Path) -> np.ndarray:
+    import cv2
+
+    return cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+
+
+def _write_opencv(path: Path, image: np.ndarray) -> None:
+    import cv2
+
+    cv2.imwrite(str(path), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import engine
+import folder
 import memory
 import numpy as np
 import PIL
@@ -41,6 +42,11 @@ MEMORY = f"""\
 The peak of a process (VmHWM) above what it held before the first stream began (VmRSS), in float32, fed {memory.FED} rows
 at a time, the result thrown away. Each network has a process of its own; its pictures follow one another there, for from
 process to process the peak varies by some 8 % with where the heap happens to lie. The prediction is the engine's own."""
+
+FOLDERS = f"""\
+Photos of {folder.SIDE} pixels a side through {folder.MODEL}, read and written in their own format, by `srkit_io.run` and by
+loops of a few lines. Seconds are those of each stage, summed over the pictures; in `srkit_io.run` stages and pictures overlap
+and share the cores. Idle is the share of the time in which the network does not run."""
 
 
 def processor() -> str:
@@ -105,6 +111,7 @@ def main() -> None:
         *section("Upscaling an array", UPSCALING, pipeline.upscaling(repeats)),
         *section("Streaming: time", STREAMING, engine.tables(cases)),
         *section("Streaming: memory", MEMORY, memory.table(memory_cases)),
+        *section("Folders", FOLDERS, folder.table(folder.QUICK_CASES if args.quick else folder.CASES)),
         *section("Resampling", "", pipeline.resizing(repeats)),
         *section("Starting", "", pipeline.start_up(3 * repeats)),
         f"The whole run took {(time.monotonic() - start) / 60:.0f} minutes.",

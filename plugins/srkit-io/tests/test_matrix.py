@@ -32,7 +32,7 @@ MEANINGS = {"=": "exact", "~": "close", "c": "as RGB, close", "p": "256 colours"
 PICTURES = {
     "PNG": {"uint8": "====", "uint16": "===="},
     "JPEG": {"uint8": "~-~-"},
-    "TIFF": {"uint8": "====", "uint16": "====", "float32": "===="},
+    "TIFF": {"uint8": "====", "uint16": "====", "float16": "====", "float32": "====", "float64": "===="},
     "WebP": {"uint8": "cc~~"},
     "GIF": {"uint8": "pppp"},
     "AVIF": {"uint8": "cc~~", "uint16": "cc~~"},

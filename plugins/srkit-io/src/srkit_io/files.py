@@ -33,7 +33,7 @@ def open_picture(path: str | os.PathLike[str], *, memory: int | str | None = Non
     """
     path = Path(path)
     kind = _kind_of(path)
-    limit = srkit.parse_memory(memory) or (srkit.free_memory() or 2**32) // 2
+    limit = _limit(memory)
     picture: Picture = _told(path, kind, lambda codec: codec.open_picture(path, kind, limit))
     for page in picture.pages:
         if min(page.size) < 1 or page.size[0] * page.size[1] > MOST_PIXELS:
@@ -120,13 +120,28 @@ def write(
     save(path, Picture.of([img], metadata), WriteOptions(quality=quality))
 
 
-def check_can_hold(path: str | os.PathLike[str], picture: Picture) -> None:
-    """Raise ImageFileError, saying which formats can, unless the format of ``path`` holds pictures like this one."""
+def _limit(memory: int | str | None) -> int:
+    return srkit.parse_memory(memory) or (srkit.free_memory() or 2**32) // 2
+
+
+def check_can_hold(path: str | os.PathLike[str], picture: Picture, *, memory: int | str | None = None) -> None:
+    """Raise ImageFileError, saying which formats can, unless the format of ``path`` holds pictures like this one.
+
+    So, too, if what writes it is not installed, or if its encoder would hold more pixels at once than ``memory``, as in
+    :func:`open_picture`.
+    """
     path = Path(path)
     kind = FORMATS.get(path.suffix.lower())
     if kind is None or not kind.writable:
         raise ImageFileError(
             f"{path.suffix or 'no suffix'!r} is not a format srkit writes; it writes {listing(written=True)}", path
+        )
+    _told(path, kind, lambda _: None, doing="written")
+    if not kind.streams and picture.nbytes > _limit(memory):
+        raise ImageFileError(
+            f"{kind.name} is encoded whole, which takes {picture.nbytes / 1e9:.1f} GB and more, and "
+            f"{_limit(memory) / 1e9:.1f} GB may be used; raise --memory, or write TIFF or PNG (--format tif)",
+            path,
         )
     for page in picture.pages:
         layout = page.layout

@@ -8,7 +8,8 @@ import attrs
 
 from .errors import ImageFileError
 
-_U8, _U16, _FLOAT = "uint8", "uint16", "float32"
+_U8, _U16, _HALF, _FLOAT = "uint8", "uint16", "float16", "float32"
+_ANY = (_U8, _U16, _HALF, _FLOAT, "float64")
 
 
 @attrs.frozen
@@ -16,9 +17,9 @@ class Format:
     """A file format.
 
     ``codec``: the module of this package that has ``open_picture`` and ``write`` for it; ``depths``: the dtypes it can be
-    written with, none if it is only read. ``linear``: whether its
-    values are proportional to light. ``pages``: whether it holds several pictures, ``"pages"`` of any size or
-    ``"frames"`` of one. ``needs``: the distribution its codec needs beyond what srkit-io always installs.
+    written with, none if it is only read. ``pages``: whether it holds several pictures, ``"pages"`` of any size or
+    ``"frames"`` of one. ``streams``: whether it is written row by row. ``linear``: whether its values are proportional to
+    light. ``needs``: the distribution its codec needs beyond what srkit-io always installs.
     """
 
     name: str
@@ -26,11 +27,9 @@ class Format:
     codec: str
     depths: tuple[str, ...] = ()
     alpha: bool = False
-    grey: bool = True
     pages: str = ""
     longest_side: int = 2**31 - 1
     streams: bool = False
-    lossy: bool = False
     linear: bool = False
     needs: str = ""
 
@@ -41,13 +40,11 @@ class Format:
 
 
 PNG = Format("PNG", (".png", ".apng"), "vips", (_U8, _U16), alpha=True, pages="frames", streams=True)
-JPEG = Format("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), "vips", (_U8,), longest_side=65500, streams=True, lossy=True)
-TIFF = Format("TIFF", (".tif", ".tiff"), "tiff", (_U8, _U16, _FLOAT), alpha=True, pages="pages", streams=True)
-WEBP = Format(
-    "WebP", (".webp",), "vips", (_U8,), alpha=True, grey=False, pages="frames", longest_side=16383, lossy=True
-)
-GIF = Format("GIF", (".gif",), "vips", (_U8,), alpha=True, grey=False, pages="frames", longest_side=65535)
-AVIF = Format("AVIF", (".avif",), "vips", (_U8, _U16), alpha=True, grey=False, longest_side=16384, lossy=True)
+JPEG = Format("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), "vips", (_U8,), longest_side=65500, streams=True)
+TIFF = Format("TIFF", (".tif", ".tiff"), "tiff", _ANY, alpha=True, pages="pages", streams=True)
+WEBP = Format("WebP", (".webp",), "vips", (_U8,), alpha=True, pages="frames", longest_side=16383)
+GIF = Format("GIF", (".gif",), "vips", (_U8,), alpha=True, pages="frames", longest_side=65535)
+AVIF = Format("AVIF", (".avif",), "vips", (_U8, _U16), alpha=True, longest_side=16384)
 BMP = Format("BMP", (".bmp", ".dib"), "pil", (_U8,))
 HEIC = Format(
     "HEIC",
@@ -56,31 +53,26 @@ HEIC = Format(
     (_U8, _U16),
     alpha=True,
     longest_side=16384,
-    lossy=True,
     needs="pillow-heif",
 )
 JPEG2000 = Format(
     "JPEG 2000", (".jp2", ".j2k", ".jpx", ".j2c"), "jpeg2000", (_U8, _U16), alpha=True, needs="imagecodecs"
 )
-JXL = Format(
-    "JPEG XL", (".jxl",), "jpegxl", (_U8, _U16, "float16", _FLOAT), alpha=True, lossy=True, needs="imagecodecs"
-)
-HDR = Format(
-    "Radiance HDR", (".hdr", ".rgbe", ".pic"), "radiance", (_FLOAT,), grey=False, linear=True, needs="imagecodecs"
-)
-EXR = Format("OpenEXR", (".exr",), "exr", (_FLOAT, "float16"), alpha=True, linear=True, needs="OpenEXR")
+JXL = Format("JPEG XL", (".jxl",), "jpegxl", (_U8, _U16, _HALF, _FLOAT), alpha=True, needs="imagecodecs")
+HDR = Format("Radiance HDR", (".hdr", ".rgbe", ".pic"), "radiance", (_FLOAT,), linear=True, needs="imagecodecs")
+EXR = Format("OpenEXR", (".exr",), "exr", (_HALF, _FLOAT), alpha=True, linear=True, needs="OpenEXR")
 RAW = Format(
     "camera raw",
     (".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".pef", ".srw"),
     "raw",
     needs="rawpy",
 )
-NPY = Format("NumPy array", (".npy",), "arrays", (_U8, _U16, "float16", _FLOAT, "float64"), alpha=True, streams=True)
+NPY = Format("NumPy array", (".npy",), "arrays", _ANY, alpha=True, streams=True)
 ZARR = Format(
     "Zarr array",
     (".zarr",),
     "arrays",
-    (_U8, _U16, "float16", _FLOAT, "float64"),
+    _ANY,
     alpha=True,
     streams=True,
     needs="zarr",

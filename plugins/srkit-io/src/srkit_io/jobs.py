@@ -83,10 +83,11 @@ def run(
     """Do the jobs, one Outcome each, in their order; what fails is told and the rest goes on. Nothing half-written is left.
 
     ``load`` makes the upscaler, such as ``lambda: srkit.load("RealESRGAN_x4plus")``; it is called once, when the first
-    picture needs it, and what it raises ends the run. ``memory``: bytes that a picture may take which cannot be decoded row
-    by row. Closing the iterator, or an exception such as KeyboardInterrupt, ends all threads and removes what is half-done.
+    picture needs it, and what it raises ends the run. ``memory``: bytes that a picture may take which cannot be decoded, or
+    encoded, row by row. Closing the iterator, or an exception such as KeyboardInterrupt, ends all threads and removes what
+    is half-done.
     """
-    runner = _Runner(load, options or WriteOptions(), wish or Wish(), watch, journal)
+    runner = _Runner(load, options or WriteOptions(), wish or Wish(), memory, watch, journal)
     reader = _Reader(jobs, memory, lambda job: _why_not(job, skip_existing, journal))
     try:
         yield from runner.outcomes(reader)
@@ -233,10 +234,11 @@ class _Runner:
         load: Callable[[], srkit.Upscaler],
         options: WriteOptions,
         wish: Wish,
+        memory: int | str | None,
         watch: Watch | None,
         journal: Journal | None,
     ) -> None:
-        self._load, self._options, self._wish, self._journal = load, options, wish, journal
+        self._load, self._options, self._wish, self._memory, self._journal = load, options, wish, memory, journal
         self._watch = watch or (lambda *_: None)
         self._loaded: srkit.Upscaler | None = None
         self._group: list[tuple[_Encoding, np.ndarray]] = []
@@ -293,7 +295,7 @@ class _Runner:
         source = attrs.evolve(opened.picture, strips=lambda: reader.strips(opened))
         wish = self._wish.to(FORMATS.get(target.suffix.lower()))
         result = upscaled(source, upscaler, wish, opened.surveys)
-        check_can_hold(target, result)  # before the work, not after
+        check_can_hold(target, result, memory=self._memory)  # before the work, not after
         _make_folder(target.parent)
         journal, job = self._journal, opened.job
         # Noted as soon as it is on the disk: the caller may be busy with the next ones for long.

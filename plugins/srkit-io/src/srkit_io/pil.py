@@ -1,4 +1,4 @@
-"""BMP by Pillow; and animated PNG, which has its own module."""
+"""BMP by Pillow."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from PIL import BmpImagePlugin, Image, ImagePalette
 
 import srkit
 
-from . import apng
 from .errors import ImageFileError
-from .formats import PNG, Format
+from .formats import Format
 from .held import held
 from .options import WriteOptions
 from .picture import Metadata, Page, Picture, collected
@@ -23,8 +22,6 @@ _CHANNELS = {"L": 1, "RGB": 3, "RGBA": 4}
 
 def open_picture(path: Path, kind: Format, limit: int) -> Picture:
     """The picture in a file: palettes become grey if all their colours are, else RGB; 5 and 6 bits become 8."""
-    if kind is PNG:
-        return apng.open_picture(path, kind, limit)
     with path.open("rb") as file:
         image = _opened(file)
     mode = _mode(image)
@@ -81,10 +78,7 @@ def _mode(image: Image.Image) -> str:
     return "L" if (colours[:, :3] == colours[:, :1]).all() else "RGB"
 
 
-def write(file: Path, kind: Format, picture: Picture, options: WriteOptions) -> None:
+def write(file: Path, kind: Format, picture: Picture, options: WriteOptions) -> None:  # noqa: ARG001
     """Write grey, as a palette of greys, or RGB."""
-    if kind is PNG:
-        apng.write(file, kind, picture, options)
-        return
     image = Image.fromarray(collected(picture)[0])
     image.save(file, format="BMP", dpi=picture.pages[0].metadata.dpi or (0, 0))

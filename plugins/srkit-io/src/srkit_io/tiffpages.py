@@ -83,7 +83,15 @@ def _page(path: Path, kind: Format, index: int, page: tifffile.TiffPage, raw: Bi
     decoded = vips.Decoded.of(path, kind, options, image, 1, limit)
     if image.interpretation == "cmyk":
         metadata = attrs.evolve(metadata, icc=None)
-    return Picture((Page(decoded.layout, metadata),), decoded.strips, streams=decoded.streams)
+    picture = Picture((Page(decoded.layout, metadata),), decoded.strips, streams=decoded.streams)
+    return _halved(picture) if page.dtype == np.float16 else picture
+
+
+def _halved(picture: Picture) -> Picture:
+    """Half floats, which libvips gives as floats, as what they are."""
+    layout = attrs.evolve(picture.pages[0].layout, dtype=np.dtype(np.float16))
+    pages = (attrs.evolve(picture.pages[0], layout=layout),)
+    return attrs.evolve(picture, pages=pages, strips=lambda: (strip.astype(np.float16) for strip in picture.strips()))
 
 
 def _for_libvips(page: tifffile.TiffPage) -> bool:

@@ -43,9 +43,9 @@ _ROWS_HELD = 24
 def open_picture(path: Path, kind: Format, limit: int) -> Picture:
     """The picture or the frames in a file; ``limit`` bounds the bytes of what cannot be decoded row by row."""
     if kind is PNG and _is_animated(path):
-        from . import pil
+        from . import apng
 
-        return pil.open_picture(path, kind, limit)
+        return apng.open_picture(path, kind, limit)
     if kind is GIF:
         gif.check_whole(path)
     animated = kind in {WEBP, GIF}
