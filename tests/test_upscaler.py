@@ -1,6 +1,7 @@
 """The pipeline: exact, lazy, the same for strips as for whole pictures; and what it says when things go wrong."""
 
 import os
+import weakref
 
 import numpy as np
 import pytest
@@ -369,3 +370,25 @@ def test_rows_of_another_depth():
     (sixteen,) = upscaler.strips(iter([img]), layout_of(img), upscaler.result_size((9, 7)), dtype="uint16")
     assert exact.dtype == np.float32
     np.testing.assert_array_equal(sixteen, np.rint(exact * np.float32(65535)).astype(np.uint16))
+
+
+def test_a_strip_is_let_go_before_the_next_is_made(monkeypatch):
+    """An engine that gives large strips has one of them in memory, not two: nobody holds the last while it makes the next."""
+    given: list[weakref.ref[torch.Tensor]] = []
+
+    def large(strips, size):
+        for strip in strips:
+            assert all(reference() is None for reference in given)
+            rows = strip.repeat(1, 1, 1, 1)
+            del strip
+            given.append(weakref.ref(rows))
+            yield rows
+            del rows
+
+    monkeypatch.setattr("srkit.upscaler._AT_ONCE", 500)  # values beyond which a strip counts as large
+    upscaler = nearest(1)
+    object.__setattr__(upscaler, "_stream", large)
+    image = np.zeros((40, 30, 3), np.uint8)
+    parts = upscaler.strips(iter([image[:20], image[20:]]), layout_of(image), (40, 30))
+    assert sum(map(len, parts)) == 40
+    assert len(given) == 2

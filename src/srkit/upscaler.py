@@ -291,7 +291,6 @@ class Upscaler:
         upscaled = (from_batch(batch, layout) for batch in pieces(self.stream(batches, size), _AT_ONCE))
         return resample(upscaled, (size[0] * traits.scale, size[1] * traits.scale), new_size)
 
-    @torch.no_grad()
     def stream(self, strips: Iterable[Tensor], size: Size) -> Iterator[Tensor]:
         """The network over the rows of a picture of ``size`` = (height, width), lazily.
 
@@ -300,6 +299,17 @@ class Upscaler:
 
         Raises ImageError for strips that do not fit together, NonFiniteOutput if the network gives NaN or infinity.
         """
+        rows = self._streamed(strips, size)
+        while True:
+            # Not no_grad as a decorator, which would hold the last strip while the next is made.
+            with torch.no_grad():
+                strip = next(rows, None)
+            if strip is None:
+                return
+            yield strip
+            del strip  # it may be large, and the next is about to be made
+
+    def _streamed(self, strips: Iterable[Tensor], size: Size) -> Iterator[Tensor]:
         height, width = size
         traits = self.loaded.traits
         below, right = self._padding(size)
@@ -312,7 +322,7 @@ class Upscaler:
                 raise NonFiniteOutput(self._explain_non_finite(rows, top))
             top += rows.shape[-2]
             yield rows
-            del rows  # it may be large, and the next are about to be made
+            del rows
 
     def _held_to_traits(self, strips: Iterator[Tensor], height: int, width: int) -> Iterator[Tensor]:
         """The engine's strips, as long as they make the picture that the traits promise."""
