@@ -145,3 +145,12 @@ def test_a_full_disk(tmp_path, suffix):
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, handler)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_encoder_begins_with_its_first_strip():
+    """Broken off before it was given anything, it has done nothing, so nothing of it can be left."""
+    begun = []
+    drain = Drain(lambda strips: begun.append(True))
+    drain.abort()
+    assert drain.done
+    assert begun == []

@@ -69,7 +69,7 @@ class ByteQueue(Generic[T]):
 
 
 class Drain:
-    """A thread that consumes strips: ``consume(strips)`` runs in it, ``put`` feeds it.
+    """A thread that consumes strips: ``consume(strips)`` runs in it, ``put`` feeds it; it begins with the first.
 
     As a context manager: leaving it ends the strips and waits; leaving by an exception breaks them off. What ``consume``
     raises is raised by ``put`` or ``finish``.
@@ -81,7 +81,6 @@ class Drain:
         self.busy = 0.0
         """Seconds spent on the strips, without waiting for them."""
         self._thread = threading.Thread(target=self._run, args=(consume,), name="srkit-encode", daemon=True)
-        self._thread.start()
 
     def _run(self, consume: Callable[[Iterator[np.ndarray]], None]) -> None:
         self.busy -= time.perf_counter()
@@ -105,6 +104,7 @@ class Drain:
 
     def put(self, strip: np.ndarray) -> None:
         """The next rows; waits while much is queued."""
+        self._begin()
         try:
             self._queue.put(strip, strip.nbytes)
         except Stopped:
@@ -120,6 +120,7 @@ class Drain:
 
     def close(self) -> None:
         """No more rows; do not wait."""
+        self._begin()
         with contextlib.suppress(Stopped):  # it has ended early, which finish tells
             self._queue.put(None, 0)
 
@@ -131,7 +132,13 @@ class Drain:
     def abort(self) -> None:
         """Break off; what was consumed so far comes to nothing."""
         self._queue.stop()
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def _begin(self) -> None:
+        # Not when it is made: whoever is interrupted before knowing it could not break it off.
+        if self._thread.ident is None:
+            self._thread.start()
 
     def _raise(self) -> None:
         if self._error is None:
