@@ -3,6 +3,7 @@
 import os
 import weakref
 
+import attrs
 import numpy as np
 import pytest
 from hypothesis import given
@@ -386,8 +387,7 @@ def test_a_strip_is_let_go_before_the_next_is_made(monkeypatch):
             del rows
 
     monkeypatch.setattr("srkit.upscaler._AT_ONCE", 500)  # values beyond which a strip counts as large
-    upscaler = nearest(1)
-    object.__setattr__(upscaler, "_stream", large)
+    upscaler = attrs.evolve(nearest(1), stream=large)
     image = np.zeros((40, 30, 3), np.uint8)
     parts = upscaler.strips(iter([image[:20], image[20:]]), layout_of(image), (40, 30))
     assert sum(map(len, parts)) == 40
