@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from PIL import Image
 from strategies import pictures
 
+import srkit
 import srkit_io
 from srkit_io import ImageFileError, read, write
-from srkit_io.files import FORMATS
+from srkit_io.files import FORMATS, saving
 
 LOSSLESS = (".png", ".tif", ".tiff")
 
@@ -299,3 +300,15 @@ def test_public_names():
     """Every public name resolves, and every format has a suffix."""
     assert all(hasattr(srkit_io, name) for name in srkit_io.__all__)
     assert all(Path(f"a{suffix}").suffix == suffix for suffix in FORMATS)
+
+
+def test_memory_for_encoders_that_hold_a_picture(tmp_path, monkeypatch):
+    """What an encoder may hold is what was given, also where it is more than the default would be."""
+    monkeypatch.setattr(srkit, "free_memory", lambda: 1000)
+    picture = srkit_io.Picture.of([np.zeros((20, 30, 3), np.uint8)])
+    with pytest.raises(ImageFileError, match="is encoded whole.*raise --memory"):
+        saving(tmp_path / "a.webp", picture)
+    with saving(tmp_path / "a.webp", picture, memory="1MB") as drain:
+        for strip in picture.strips():
+            drain.put(strip)
+    assert (tmp_path / "a.webp").exists()

@@ -88,13 +88,15 @@ def saving(
     picture: Picture,
     options: WriteOptions | None = None,
     then: Callable[[], None] | None = None,
+    *,
+    memory: int | str | None = None,
 ) -> Drain:
     """A thread that writes a picture like ``picture``, whose rows are put into it (:meth:`Drain.put`).
 
-    ``then`` is called in it once the file is complete.
+    ``then`` is called in it once the file is complete; ``memory`` is that of :func:`check_can_hold`, which comes first.
     """
     path = Path(path)
-    check_can_hold(path, picture)
+    check_can_hold(path, picture, memory=memory)
     kind = FORMATS[path.suffix.lower()]
     chosen = options or WriteOptions()
 
@@ -137,10 +139,10 @@ def check_can_hold(path: str | os.PathLike[str], picture: Picture, *, memory: in
             f"{path.suffix or 'no suffix'!r} is not a format srkit writes; it writes {listing(written=True)}", path
         )
     _told(path, kind, lambda _: None, doing="written")
-    if not kind.streams and picture.nbytes > _limit(memory):
+    if not kind.streams and picture.nbytes > (limit := _limit(memory)):
         raise ImageFileError(
             f"{kind.name} is encoded whole, which takes {picture.nbytes / 1e9:.1f} GB and more, and "
-            f"{_limit(memory) / 1e9:.1f} GB may be used; raise --memory, or write TIFF or PNG (--format tif)",
+            f"{limit / 1e9:.1f} GB may be used; raise --memory, or write TIFF or PNG (--format tif)",
             path,
         )
     for page in picture.pages:

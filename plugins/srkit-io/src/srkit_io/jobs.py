@@ -20,7 +20,7 @@ import numpy as np
 import srkit
 
 from .errors import ImageFileError
-from .files import check_can_hold, open_picture, saving
+from .files import open_picture, saving
 from .flow import ByteQueue, Drain, Stopped
 from .formats import FORMATS
 from .journal import Journal
@@ -295,12 +295,12 @@ class _Runner:
         source = attrs.evolve(opened.picture, strips=lambda: reader.strips(opened))
         wish = self._wish.to(FORMATS.get(target.suffix.lower()))
         result = upscaled(source, upscaler, wish, opened.surveys)
-        check_can_hold(target, result, memory=self._memory)  # before the work, not after
-        _make_folder(target.parent)
         journal, job = self._journal, opened.job
         # Noted as soon as it is on the disk: the caller may be busy with the next ones for long.
         then = None if journal is None else lambda: journal.note(job)
-        encoding = _Encoding(opened, result, saving(target, result, self._options, then))
+        # What the format cannot hold is told here, before the work.
+        encoding = _Encoding(opened, result, saving(target, result, self._options, then, memory=self._memory))
+        _make_folder(target.parent)
         self._begun.add(encoding)
         return encoding
 
