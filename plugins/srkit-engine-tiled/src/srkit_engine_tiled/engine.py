@@ -41,7 +41,9 @@ def _stream_on(device: torch.device, network: nn.Module, settings: srkit.Setting
         network.float()
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     capture = CudaGraphs() if device.type == "cuda" else None
-    return RowStream(network, settings, Tracer(network, settings.traits), capture)
+    stream = RowStream(network, settings, Tracer(network, settings.traits), capture)
+    stream.warm()
+    return stream
 
 
 def _matrix_units() -> bool:

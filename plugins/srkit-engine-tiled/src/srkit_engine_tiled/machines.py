@@ -172,6 +172,15 @@ class Regroup:
         skip = start % self.down.factor
         return out[:, :, skip : skip + stop - start]
 
+    def write(self, strip: Tensor, start: int, out: Tensor) -> bool:
+        """Compute rows from ``start`` on into ``out``; False if that takes more than copying."""
+        down, across = self.down.factor, self.across.factor
+        if self.kind != "nearest" or self.order is not None or start % down or out.shape[2] != strip.shape[2] * down:
+            return False
+        parts = torch.unflatten(torch.unflatten(out, 2, (-1, down)), 4, (-1, across))
+        parts.copy_(strip[:, :, :, None, :, None])
+        return True
+
 
 @functools.lru_cache(256)
 def _index(order: tuple[int, ...], device: torch.device) -> Tensor:

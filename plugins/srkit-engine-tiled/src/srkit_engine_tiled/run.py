@@ -12,6 +12,7 @@ from torch import Tensor
 
 import srkit
 
+from .fused import Fused, Kernels
 from .graph import Node
 from .layout import Layout, Shelf
 from .machines import Convolution, Pool, Regroup, Resize, TransposedConvolution
@@ -25,14 +26,20 @@ ALIGNED = 64
 
 @attrs.frozen(eq=False)
 class Workspace:
-    """What pictures of one width share, one after another: the stores of a layout, and the steps recorded over them."""
+    """What pictures of one width share, one after another.
+
+    The stores of a layout, the compiled kernels that read them, and the steps recorded over them.
+    """
 
     layout: Layout
     stores: Mapping[Shelf, Store]
+    fused: Mapping[Node, Fused]
     recorder: Recorder
 
     @classmethod
-    def of(cls, layout: Layout, batch: int, width: int, like: Tensor, capture: Capture | None) -> Workspace:
+    def of(
+        cls, layout: Layout, batch: int, width: int, like: Tensor, kernels: Kernels, capture: Capture | None
+    ) -> Workspace:
         """For ``batch`` pictures of ``width`` columns, with memory of the dtype and device of ``like``."""
         widths = layout.graph.widths(width)
         shapes = [(batch, shelf.rows, widths[shelf.value], shelf.channels) for shelf in layout.shelves]
@@ -43,7 +50,17 @@ class Workspace:
             shelf: Store(piece[: math.prod(shape)].view(shape), shelf.above, shelf.below)
             for shelf, shape, piece in zip(layout.shelves, shapes, pieces, strict=True)
         }
-        return cls(layout, stores, Recorder(capture))
+        return cls(layout, stores, kernels_of(layout, widths, kernels), Recorder(capture))
+
+
+def kernels_of(layout: Layout, widths: Mapping[Node, int], kernels: Kernels) -> dict[Node, Fused]:
+    """The compiled kernels for values of these ``widths``, as their inputs lie in the stores."""
+    found = {
+        reader: kernels.of(reader, shelf.channels, widths[value])
+        for (reader, value), (shelf, _) in layout.places.items()
+        if value in reader.inputs
+    }
+    return {node: fused for node, fused in found.items() if fused is not None}
 
 
 class Run:
@@ -54,7 +71,7 @@ class Run:
         graph = layout.graph
         self._picture, self._result = graph.nodes[0], graph.nodes[-1]
         self._places = layout.places
-        self._stores = stores
+        self._stores, self._fused = stores, workspace.fused
         self._recorder = workspace.recorder
         self._pump = Pump(graph, height, layout.steps, layout.views)
         self._below_top = False
@@ -109,7 +126,7 @@ class Run:
                 rows, stop, settled = self._computed(node, start, stop)
             written = self._written[node]
             if written:
-                home = written[0][0].room(start, stop, written[0][1], node.channels)
+                home = self._home(node, start, stop)
                 if not settled:
                     home.copy_(rows)
                 for store, channel in written[1:]:
@@ -143,7 +160,8 @@ class Run:
                 return rows, stop, settled
 
     def _compute(self, node: Node, start: int, stop: int) -> tuple[Tensor, bool]:
-        machine = node.made_by
+        """The rows of a value; and whether they lie where they belong."""
+        machine, written, fused = node.made_by, self._written[node], self._fused.get(node)
         strips = []
         for value in node.inputs:
             n = self._pump.heights[value]
@@ -152,20 +170,37 @@ class Run:
                 first, last = max(first, 0), min(last, n)
             strips.append(self._read(node, value, first, last))
         height = self._pump.heights[node.inputs[0]]
-        rows = machine.run(strips, start, stop, height)
+        done = 0 if fused is None else fused.count
+        home = None
+        if written and done == len(node.then) and (fused is not None or isinstance(machine, Regroup)):
+            home = self._home(node, start, stop)  # these may write where the rows end up
+        if fused is not None:
+            added = [
+                self._read(node, value, start, stop) for _, values, _ in node.then[:done] for value in values if value
+            ]
+            rows = fused.run(strips[0], added, home)
+            if home is not None:
+                return home, True
+        elif home is not None and isinstance(machine, Regroup) and machine.write(strips[0], start, home):
+            return home, True
+        else:
+            rows = machine.run(strips, start, stop, height)
         fresh = isinstance(machine, Convolution | TransposedConvolution | Pool | Resize) or (
             isinstance(machine, Regroup) and machine.down.factor > 1
         )
-        written = self._written[node]
-        for i, (step, values, channels) in enumerate(node.then):
+        for i, (step, values, channels) in enumerate(node.then[done:], done):
             others = [rows if value is None else self._read(node, value, start, stop) for value in values]
             if i + 1 == len(node.then) and written:
-                home = written[0][0].room(start, stop, written[0][1], node.channels)
+                home = self._home(node, start, stop)
                 if step.write(others, home):
                     return home, True
             if not (fresh and channels == rows.shape[1] and step.write(others, rows)):
                 rows, fresh = step.run(others, start, stop, height), True
         return rows, False
+
+    def _home(self, node: Node, start: int, stop: int) -> Tensor:
+        store, channel = self._written[node][0]
+        return store.room(start, stop, channel, node.channels)
 
     def _read(self, reader: Node, value: Node, first: int, last: int) -> Tensor:
         shelf, channel = self._places[reader, value]

@@ -17,13 +17,14 @@ from srkit.whole import SMALL, forward, full_precision
 
 from . import plan as planning
 from .ahead import ahead, streams_of
+from .fused import Kernels
 from .graph import Tracer
 from .layout import Layout
 from .machines import Convolution, TransposedConvolution
 from .plan import ACCELERATED, Plan, Terms, around, make_plan
 from .reach import alignment, reach
 from .record import Capture
-from .run import Run, Workspace
+from .run import Run, Workspace, kernels_of
 
 _NARROW = 16
 """Columns of a layer below which its kernel is chosen by the height, too."""
@@ -40,6 +41,7 @@ class RowStream:
     tracer: Tracer
     capture: Capture | None = None
     exact: bool = True
+    _kernels: Kernels = attrs.field(factory=Kernels, repr=False)
     _idle: dict[tuple[Layout, int, int], Workspace] = attrs.field(factory=dict, repr=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, repr=False)
 
@@ -53,11 +55,19 @@ class RowStream:
     def _like(self) -> Tensor:
         return torch.empty(0, dtype=self.dtype, device=self.settings.device)
 
+    def warm(self) -> None:
+        """Compile what pictures will need, but for what depends on their width."""
+        layout = self._typical_layout()
+        kernels_of(layout, layout.graph.widths(1 << 6), self._kernels)
+
+    def _typical_layout(self) -> Layout:
+        graph = self.tracer.typical
+        return planning.layout(graph, (1 << 14, 1 << 6), alignment(graph), self.terms(1))
+
     def facts(self) -> dict[str, str]:
         """Reach, alignment, and memory per column of the picture."""
-        graph = self.tracer.typical
+        graph, layout = self.tracer.typical, self._typical_layout()
         far, unit = reach(graph), alignment(graph)
-        layout = planning.layout(graph, (1 << 14, 1 << 6), unit, self.terms(1))
         held = sum(shelf.rows * shelf.channels * graph.rates[shelf.value] for shelf in layout.shelves)
         return {
             "reach": f"{far.above} rows above, {far.below} below, {far.left} columns left, {far.right} right",
@@ -107,7 +117,7 @@ class RowStream:
             if workspace is None:
                 self._idle.clear()  # rather than hold the memory of both
         if workspace is None:
-            workspace = Workspace.of(*key, self._like, self.capture)
+            workspace = Workspace.of(*key, self._like, self._kernels, self.capture)
         run = Run(workspace, size[0])
         window = RowWindow(strips)
         cut = (window.rows(top, min(top + rows, size[0])) for top in range(0, size[0], rows))

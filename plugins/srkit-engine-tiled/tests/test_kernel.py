@@ -1,0 +1,205 @@
+"""Compiled convolutions: right wherever a pixel lies, and used only where their bits are torch's."""
+
+from __future__ import annotations
+
+import ctypes
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("llvmlite")
+
+from torch import nn  # noqa: E402
+from torch.nn import functional as F  # noqa: E402
+
+import srkit  # noqa: E402
+from srkit.whole import forward  # noqa: E402
+from srkit_engine_tiled import fused, kernel, team  # noqa: E402
+from srkit_engine_tiled.engine import upsampler  # noqa: E402
+from srkit_engine_tiled.kernel import Lanes, Shape, Step  # noqa: E402
+
+LANES = [Lanes(16, 32), Lanes(8, 16), Lanes(4, 32)]
+aten = torch.ops.aten
+
+
+def whole_numbers(generator, *sizes):
+    """Values whose sums of products are exact in any order, (B, C, H, W) channels-last if of four axes."""
+    values = torch.randint(-9, 10, sizes, generator=generator).float()
+    return values.permute(0, 3, 1, 2) if len(sizes) == 4 else values
+
+
+@settings(max_examples=40)
+@given(
+    lanes=st.sampled_from(LANES),
+    taps=st.tuples(st.integers(1, 4), st.integers(1, 5)),
+    channels=st.tuples(st.integers(1, 9), st.integers(1, 70)),
+    size=st.tuples(st.integers(1, 3), st.integers(1, 9), st.integers(1, 40)),
+    data=st.data(),
+)
+def test_every_pixel_is_the_convolutions(lanes, taps, channels, size, data):
+    """Of any size, kernel, padding and strides in memory, on any processor's registers, every value is the right one."""
+    (given_channels, made), (batch, height, width) = channels, size
+    pad = data.draw(st.integers(0, taps[1] - 1))
+    width = max(width, taps[1] - 2 * pad)
+    pixel = given_channels + data.draw(st.integers(0, 5))
+    kinds = data.draw(st.lists(st.sampled_from(["relu", "leaky", "prelu", "scale", "gain", "add"]), max_size=3))
+    g = torch.Generator().manual_seed(data.draw(st.integers(0, 99)))
+    strip = whole_numbers(g, batch, height + taps[0] - 1, width, pixel)[:, :given_channels]
+    weight, bias = whole_numbers(g, made, *taps, given_channels), whole_numbers(g, made)
+    expected = F.conv2d(strip.contiguous(), weight.contiguous(), bias, padding=(0, pad))
+    steps, parameters, others = [], [], []
+    for kind in kinds:
+        steps.append(Step(kind, 0.5 if kind in {"leaky", "scale"} else 0.0))
+        values = torch.tensor(0.5)
+        if kind == "add":
+            values = whole_numbers(g, batch, *expected.shape[2:], made + 3)[:, 2 : 2 + made]
+            others.append(values)
+        elif steps[-1].has_parameter:
+            values = whole_numbers(g, made)
+            parameters.append(values)
+        expected = fused._TORCH[kind](expected, values)
+    shape = Shape(taps, pad, made, pixel, fused._unroll(given_channels), tuple(steps))
+    run = fused._fused(shape, lanes, fused.pack(weight, lanes), bias, parameters)
+    store = torch.full((batch, height, expected.shape[3], made + 4), 77.0)
+    out = store[..., 3 : 3 + made].permute(0, 3, 1, 2)
+    assert run.run(strip, others, out) is out
+    assert torch.equal(out, expected)
+    assert (store[..., :3] == 77).all()
+    assert (store[..., 3 + made :] == 77).all()
+    assert torch.equal(run.run(strip, others), expected)
+
+
+class Steps(nn.Module):
+    """Convolutions, each followed by something else."""
+
+    def __init__(self):
+        super().__init__()
+        self.convs = nn.ModuleList(nn.Conv2d(3 if i == 0 else 16, 16, 3, padding=1) for i in range(8))
+        self.slopes = nn.PReLU(16)
+        self.gain = nn.Parameter(torch.rand(1, 16, 1, 1))
+        self.last = nn.Conv2d(16, 3, 3, padding=1)
+
+    def forward(self, x):
+        y = F.relu(self.convs[0](x))
+        y = F.leaky_relu(self.convs[1](y), 0.1) + y
+        y = self.slopes(self.convs[2](y))
+        y = self.convs[3](y) * 0.2 + y
+        y = self.convs[4](y) * self.gain
+        y = torch.sigmoid(self.convs[5](y) * 0.5)
+        y = y * self.convs[6](y) + y
+        y = F.gelu(self.convs[7](y) + 0.1)
+        return self.last(y)
+
+
+@pytest.fixture
+def network():
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return Steps().eval().requires_grad_(False)
+
+
+def prepared(network, dtype=torch.float32):
+    where = srkit.Settings(device=torch.device("cpu"), dtype=dtype, traits=srkit.Traits(scale=1), rows=7)
+    return upsampler.prepare(network, where)
+
+
+def run(stream, image):
+    with torch.no_grad():
+        return torch.cat(list(stream(iter((image,)), tuple(image.shape[2:]))), 2)
+
+
+@pytest.fixture
+def image():
+    return torch.rand(2, 3, 50, 60, generator=torch.Generator().manual_seed(0))
+
+
+def steps_of(stream):
+    """What each convolution's kernel does after it; None where it has none."""
+    found = [
+        stream._kernels.of(node, node.inputs[0].channels, 60)
+        for node in stream.tracer.typical.nodes
+        if isinstance(node.machine, fused.Convolution)
+    ]
+    return [None if kernel is None else [step.kind for step in kernel.shape.steps] for kernel in found]
+
+
+def test_what_follows_a_convolution_is_done_with_it(network, image):
+    """Activations, factors and sums go into the kernel as far as it knows them; the result is the network's."""
+    stream = prepared(network)
+    if not fused._as_torch(Shape((3, 3), 1, 16, 16, 4), 16, 60):
+        pytest.skip("torch's convolutions add in another order on this processor")
+    assert steps_of(stream) == [
+        ["relu"], ["leaky", "add"], ["prelu"], ["scale", "add"], ["gain"], ["scale"], [], [], []
+    ]  # fmt: skip
+    with torch.no_grad():
+        expected = forward(network, image)
+    assert (run(stream, image) - expected).abs().max() <= 1e-6 * expected.abs().max()
+
+
+def test_without_kernels_the_bits_are_the_same(network, image, monkeypatch):
+    """Where nothing can be compiled, torch computes the same."""
+    with_kernels = run(prepared(network), image)
+    monkeypatch.setattr(kernel, "lanes", lambda: None)
+    stream = prepared(network)
+    assert not any(steps_of(stream))
+    assert torch.equal(run(stream, image), with_kernels)
+
+
+@pytest.fixture
+def fresh_kernels():
+    """Nothing compiled before, nothing left behind."""
+    for cache in (kernel.compiled, fused._as_torch):
+        cache.cache_clear()
+    yield
+    for cache in (kernel.compiled, fused._as_torch):
+        cache.cache_clear()
+
+
+CHANGES = {
+    "rounded twice": (r"(%\S+) = call (<.*?>) @llvm.fma\S+\(\S+ \S+ \S+ (\S+), <.*?> (\S+), <.*?> (\S+)\)",
+                      r"\1p = fmul \2 \3, \4\n \1 = fadd \2 \1p, \5"),
+    "compared otherwise": ("fcmp ogt", "fcmp olt"),
+    "subtracted": ("fadd <", "fsub <"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_kernels_of_other_bits_are_not_used(change, network, image, monkeypatch, fresh_kernels):
+    """A kernel that gives another bit than torch is noticed, and torch computes what it would have."""
+    original = kernel.text
+    monkeypatch.setattr(kernel, "text", lambda *args: re.sub(*CHANGES[change], original(*args)))
+    stream = prepared(network)
+    assert None in steps_of(stream)
+    with torch.no_grad():
+        expected = forward(network, image)
+    assert (run(stream, image) - expected).abs().max() <= 1e-6 * expected.abs().max()
+
+
+def test_threads_of_our_own(network, image, monkeypatch):
+    """Where torch's threads cannot be had, others do the same."""
+    expected = run(prepared(network), image)
+    monkeypatch.setattr(team, "_team", lambda: team._with_own_threads)
+    assert torch.equal(run(prepared(network), image), expected)
+
+
+def test_a_library_without_openmp(monkeypatch):
+    """What cannot be found in torch's library is replaced."""
+
+    def none(name):
+        raise OSError(name)
+
+    team._team.cache_clear()
+    monkeypatch.setattr(ctypes, "CDLL", none)
+    assert team._team() is team._with_own_threads
+    team._team.cache_clear()
+
+
+def test_half_precision_is_the_same_for_any_step(network, image):
+    """In bfloat16 the kernels' result does not depend on the strips either."""
+    stream = prepared(network, torch.bfloat16)
+    with torch.no_grad():
+        parts = torch.cat(list(stream(iter(torch.split(image, [1, 30, 19], 2)), (50, 60))), 2)
+    assert torch.equal(run(stream, image), parts)
