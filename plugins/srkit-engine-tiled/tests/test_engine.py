@@ -363,7 +363,7 @@ def test_too_little_memory_is_told_before_any_work():
 
 def test_running_out_of_memory_halves_the_step(monkeypatch):
     """What a device cannot compute at once is computed in parts, and no row is lost or repeated."""
-    monkeypatch.setattr(kernel, "lanes", lambda: None)  # as on a device
+    monkeypatch.setattr(kernel, "processor", lambda: None)  # as on a device
     network = stream_of("srvgg", 16)[0]
     stream = prepared(network, 4, rows=16)
     convolution = type(next(n.machine for n in stream.tracer.typical.nodes if n.machine is not None))

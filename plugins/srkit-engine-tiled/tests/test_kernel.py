@@ -21,7 +21,7 @@ from srkit_engine_tiled import fused, kernel, team  # noqa: E402
 from srkit_engine_tiled.engine import upsampler  # noqa: E402
 from srkit_engine_tiled.kernel import Lanes, Shape, Step  # noqa: E402
 
-LANES = [Lanes(16, 32), Lanes(8, 16), Lanes(4, 32)]
+LANES = [Lanes(16, 32), Lanes(8, 16), Lanes(4, 32), Lanes(4, 16)]
 aten = torch.ops.aten
 
 
@@ -142,7 +142,7 @@ def test_what_follows_a_convolution_is_done_with_it(network, image):
 def test_without_kernels_the_bits_are_the_same(network, image, monkeypatch):
     """Where nothing can be compiled, torch computes the same."""
     with_kernels = run(prepared(network), image)
-    monkeypatch.setattr(kernel, "lanes", lambda: None)
+    monkeypatch.setattr(kernel, "processor", lambda: None)
     stream = prepared(network)
     assert not any(steps_of(stream))
     assert torch.equal(run(stream, image), with_kernels)

@@ -96,10 +96,13 @@ class Kernels:
 
     def of(self, node: Node, pixel: int, width: int) -> Fused | None:
         """For a node whose input has ``pixel`` floats from one pixel to the next; None where torch is to compute it."""
-        machine, lanes = node.machine, kernel.lanes()
-        if lanes is None or not isinstance(machine, Convolution) or not _plain(machine):
+        machine = node.machine
+        if not isinstance(machine, Convolution) or not _plain(machine):
             return None
         channels, given, *taps = machine.weight.shape
+        lanes = kernel.lanes(channels)
+        if lanes is None:
+            return None
         steps, parameters = _steps(node, channels)
         shape = Shape((taps[0], taps[1]), machine.padding[1], channels, pixel, _unroll(given), tuple(steps))
         if not _as_torch(shape, given, width):
@@ -186,7 +189,7 @@ def _step(machine: Pointwise, values: Sequence[Node | None], channels: int) -> t
 @functools.lru_cache(1024)
 def _as_torch(shape: Shape, channels: int, width: int) -> bool:
     """Whether a kernel gives the bits that torch gives, for a picture of this width with so many channels."""
-    lanes, generator = kernel.lanes(), torch.Generator().manual_seed(0)
+    lanes, generator = kernel.lanes(shape.channels), torch.Generator().manual_seed(0)
     if lanes is None:
         return False
 

@@ -99,15 +99,26 @@ class Kernel:
 _lock = threading.Lock()
 
 
+def lanes(channels: int) -> Lanes | None:
+    """Those to compute so many output channels with; None where nothing can be compiled.
+
+    For few channels narrow registers do: processors load, and run, no slower with them.
+    """
+    found = processor()
+    if found is None:
+        return None
+    return attrs.evolve(found, count=min(found.count, max(4, 1 << (channels - 1).bit_length())))
+
+
 @functools.lru_cache(1)
-def lanes() -> Lanes | None:
-    """Those of this processor; None where nothing can be compiled for it, or it cannot multiply and add in one."""
+def processor() -> Lanes | None:
+    """The widest lanes of this processor; None if LLVM is not there, or it cannot multiply and add in one."""
     try:
         from llvmlite import binding
     except ImportError:
         return None
     features = binding.get_host_cpu_features()
-    if features.get("avx512f"):
+    if features.get("avx512f") and features.get("avx512vl"):
         return Lanes(16, 32)
     if features.get("avx2") and features.get("fma"):
         return Lanes(8, 16)
