@@ -45,19 +45,26 @@ def test_every_pixel_is_the_convolutions(lanes, taps, channels, size, data):
     pad = data.draw(st.integers(0, taps[1] - 1))
     width = max(width, taps[1] - 2 * pad)
     pixel = given_channels + data.draw(st.integers(0, 5))
-    kinds = data.draw(st.lists(st.sampled_from(["relu", "leaky", "prelu", "scale", "gain", "add"]), max_size=3))
+    kinds = data.draw(
+        st.lists(st.sampled_from(["relu", "leaky", "prelu", "scale", "gain", "add", "spread"]), max_size=3)
+    )
+    each = data.draw(st.sampled_from([1, 2, 4, 16, 32])) if "spread" in kinds else 1
+    made = -(-made // each) * each
     g = torch.Generator().manual_seed(data.draw(st.integers(0, 99)))
     strip = whole_numbers(g, batch, height + taps[0] - 1, width, pixel)[:, :given_channels]
     weight, bias = whole_numbers(g, made, *taps, given_channels), whole_numbers(g, made)
     expected = F.conv2d(strip.contiguous(), weight.contiguous(), bias, padding=(0, pad))
     steps, parameters, others = [], [], []
     for kind in kinds:
-        steps.append(Step(kind, 0.5 if kind in {"leaky", "scale"} else 0.0))
-        values = torch.tensor(0.5)
-        if kind == "add":
-            values = whole_numbers(g, batch, *expected.shape[2:], made + 3)[:, 2 : 2 + made]
+        step, values = Step(kind, float(each) if kind == "spread" else 0.5), torch.tensor(0.5)
+        if not step.fits(lanes):
+            continue
+        steps.append(step)
+        if step.has_picture:
+            count = made // each if kind == "spread" else made
+            values = whole_numbers(g, batch, *expected.shape[2:], count + 3)[:, 2 : 2 + count]
             others.append(values)
-        elif steps[-1].has_parameter:
+        elif step.has_parameter:
             values = whole_numbers(g, made)
             parameters.append(values)
         expected = fused._TORCH[kind](expected, values)
@@ -137,6 +144,39 @@ def test_what_follows_a_convolution_is_done_with_it(network, image):
     with torch.no_grad():
         expected = forward(network, image)
     assert (run(stream, image) - expected).abs().max() <= 1e-6 * expected.abs().max()
+
+
+class Upsampled(nn.Module):
+    """What compact networks end with: shuffled channels, and the picture itself upsampled."""
+
+    def __init__(self, scale, order):
+        super().__init__()
+        self.conv, self.scale, self.order = nn.Conv2d(3, 3 * scale**2, 3, padding=1), scale, order
+
+    def forward(self, x):
+        def base():
+            return F.interpolate(x, scale_factor=self.scale, mode="nearest")
+
+        if self.order == "base first":
+            y = base()
+            return y + F.pixel_shuffle(self.conv(x), self.scale)
+        y = F.pixel_shuffle(self.conv(x), self.scale)
+        return y + base() * y if self.order == "shuffled twice" else y + base()
+
+
+@pytest.mark.parametrize("order", ["base first", "base last", "shuffled twice"])
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_a_picture_is_added_before_it_is_upsampled(scale, order, image):
+    """Where a shuffled and an upsampled picture are added, the rows added are those not yet multiplied; the bits stay."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = Upsampled(scale, order).eval().requires_grad_(False)
+    where = srkit.Settings(device=torch.device("cpu"), dtype=torch.float32, traits=srkit.Traits(scale=scale), rows=7)
+    stream = upsampler.prepare(network, where)
+    kinds = [getattr(node.machine, "kind", "") for node in stream.tracer.typical.nodes]
+    assert ("nearest" in kinds) == (order == "shuffled twice")
+    with torch.no_grad():
+        assert torch.equal(run(stream, image), forward(network, image))
 
 
 def test_without_kernels_the_bits_are_the_same(network, image, monkeypatch):

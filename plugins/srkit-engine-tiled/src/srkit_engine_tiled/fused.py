@@ -17,7 +17,7 @@ from torch import Tensor
 from . import kernel
 from .graph import Node
 from .kernel import Kernel, Lanes, Shape, Step
-from .machines import Convolution, Picture, Pointwise, by_onednn
+from .machines import Convolution, Picture, Pointwise, add_repeated, by_onednn
 from .team import together
 
 ROWS = 8
@@ -73,7 +73,7 @@ class Fused:
         }
         pictures, parameters = iter(others), iter(self.parameters)
         for i, step in enumerate(self.shape.steps):
-            if step.kind == "add":
+            if step.has_picture:
                 told |= _place(str(i), next(pictures))
             elif step.has_parameter:
                 told[str(i)] = next(parameters).data_ptr()
@@ -103,7 +103,7 @@ class Kernels:
         lanes = kernel.lanes(channels)
         if lanes is None:
             return None
-        steps, parameters = _steps(node, channels)
+        steps, parameters = _steps(node, channels, lanes)
         shape = Shape((taps[0], taps[1]), machine.padding[1], channels, pixel, _unroll(given), tuple(steps))
         if not _as_torch(shape, given, width):
             return None
@@ -151,38 +151,42 @@ def _padded(values: Tensor, count: int) -> Tensor:
     return torch.nn.functional.pad(values, (0, -values.shape[-1] % count)).contiguous()
 
 
-def _steps(node: Node, channels: int) -> tuple[list[Step], list[Tensor]]:
+def _steps(node: Node, channels: int, lanes: Lanes) -> tuple[list[Step], list[Tensor]]:
     """The first of the steps that follow which a kernel can do, and their parameters."""
     steps: list[Step] = []
     parameters: list[Tensor] = []
     for machine, values, made in node.then:
-        step = _step(machine, values, channels) if made == channels else None
-        if step is None:
+        found = _step(machine, values, channels) if made == channels else None
+        if found is None or not found[0].fits(lanes):
             break
-        kind, value = step
-        steps.append(Step(kind, value) if isinstance(value, float) else Step(kind))
-        if isinstance(value, Tensor):
-            parameters.append(value)
+        step, parameter = found
+        steps.append(step)
+        if parameter is not None:
+            parameters.append(parameter)
     return steps, parameters
 
 
-def _step(machine: Pointwise, values: Sequence[Node | None], channels: int) -> tuple[str, float | Tensor] | None:
+def _step(machine: Pointwise, values: Sequence[Node | None], channels: int) -> tuple[Step, Tensor | None] | None:
+    """A step, and its parameter for each channel if it has one; None of what kernels cannot do."""
     target, args = machine.target, machine.args
     if machine.axes is not None or machine.output is not None or machine.kwargs:
         return None
     if target is aten.relu.default:
-        return "relu", 0.0
+        return Step("relu"), None
     if target is aten.leaky_relu.default:
-        return "leaky", float(args[1]) if len(args) > 1 else 0.01
-    if target is aten.add.Tensor and len(values) == 2 and values.count(None) == 1:
-        (other,) = [value for value in values if value is not None]
-        return ("add", 0.0) if other.channels == channels else None
+        return Step("leaky", float(args[1]) if len(args) > 1 else 0.01), None
+    others = [value for value in values if value is not None]
+    if len(others) == 1 and len(values) == 2:
+        if target is aten.add.Tensor and others[0].channels == channels:
+            return Step("add"), None
+        if target is add_repeated:
+            return Step("spread", args[2]), None
     if target in {aten.mul.Tensor, aten.mul.Scalar, aten.prelu.default} and len(values) == 1:
-        (other,) = [arg for arg in args if not isinstance(arg, Picture)]
-        if not isinstance(other, Tensor):
-            return "scale", float(other)
-        if other.numel() in {1, channels} and (other.ndim != 4 or other.shape[1] == other.numel()):
-            return "prelu" if target is aten.prelu.default else "gain", other
+        (factor,) = [arg for arg in args if not isinstance(arg, Picture)]
+        if not isinstance(factor, Tensor):
+            return Step("scale", float(factor)), None
+        if factor.numel() in {1, channels} and (factor.ndim != 4 or factor.shape[1] == factor.numel()):
+            return Step("prelu" if target is aten.prelu.default else "gain"), factor
     return None
 
 
@@ -203,12 +207,15 @@ def _as_torch(shape: Shape, channels: int, width: int) -> bool:
     expected = machine.run([strip], 0, height, strip.shape[2])
     others, parameters = [], []
     for step in shape.steps:
-        if step.kind == "add":
-            others.append(normal(1, *expected.shape[2:], shape.channels).permute(0, 3, 1, 2))
+        value = torch.tensor(step.value)
+        if step.has_picture:
+            each = int(step.value) if step.kind == "spread" else 1
+            value = normal(1, *expected.shape[2:], shape.channels // each).permute(0, 3, 1, 2)
+            others.append(value)
         elif step.has_parameter:
-            parameters.append(normal(shape.channels))
-        values = {"add": others, "prelu": parameters, "gain": parameters}.get(step.kind, [torch.tensor(step.value)])
-        expected = _TORCH[step.kind](expected, values[-1])
+            value = normal(shape.channels)
+            parameters.append(value)
+        expected = _TORCH[step.kind](expected, value)
     fused = _fused(shape, lanes, pack(weight, lanes), machine.bias, parameters)
     return torch.equal(fused.run(strip, others), expected)
 
@@ -220,5 +227,6 @@ _TORCH: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
     "scale": lambda values, factor: aten.mul(values, factor.item()),
     "gain": lambda values, factors: aten.mul(values, factors[:, None, None]),
     "add": aten.add,
+    "spread": lambda values, other: add_repeated(values, other, values.shape[1] // other.shape[1]),
 }
 """What the steps of kernels stand for."""

@@ -23,7 +23,7 @@ from torch import Tensor, fx, nn
 
 import srkit
 
-from .machines import Channels, Concatenate, Machine, Pad, Picture, Pointwise
+from .machines import Channels, Concatenate, Machine, Pad, Picture, Pointwise, Regroup, add_repeated
 from .moves import Positions
 from .operators import LAST_AXIS, MOVES, NOTHING, OPERATORS, OVER_CHANNELS, Maker, Unsupported, pointwise
 
@@ -513,6 +513,9 @@ def _fuse(nodes: list[Node]) -> list[Node]:
     result = merged.get(nodes[-1], nodes[-1])
     if isinstance(result.machine, Concatenate):
         result.machine = Pointwise(_join, ([Picture()] * len(result.inputs),))  # nobody's to be written for
+    for node in nodes:
+        if node not in merged:
+            _add_before_shuffling(node, readers, place)
     needed, left = {nodes[0]}, [result]
     while left:
         node = left.pop()
@@ -520,6 +523,27 @@ def _fuse(nodes: list[Node]) -> list[Node]:
             needed.add(node)
             left += [*node.inputs, *node.beside]
     return [node for node in nodes if node in needed]
+
+
+def _add_before_shuffling(node: Node, readers: Mapping[Node, int], place: Mapping[Node, int]) -> None:
+    """``shuffle(a) + nearest(b)`` is ``shuffle(a + b)``, b's channels repeated: the same sums, of rows not yet multiplied."""
+    step, values, channels = node.then[0] if node.then else (None, [], 0)
+    others = [value for value in values if value is not None]
+    if step is None or step.target is not aten.add.Tensor or step.kwargs or len(values) != 2 or len(others) != 1:
+        return
+    kinds = {value.machine.kind: value for value in (node, *others) if isinstance(value.machine, Regroup)}
+    shuffled, upsampled = kinds.get("shuffle"), kinds.get("nearest")
+    if shuffled is None or upsampled is None or others[0].then or not isinstance(shuffled.machine, Regroup):
+        return
+    (large,), (small,) = shuffled.inputs, upsampled.inputs
+    alike = attrs.evolve(shuffled.machine, kind="nearest") == upsampled.machine and channels == small.channels
+    nobodys = readers[large] == 1 and (shuffled is node or readers[shuffled] == 1) and place[small] < place[large]
+    if alike and nobodys and not isinstance(large.machine, Concatenate | Channels):
+        times = shuffled.machine.down.factor * shuffled.machine.across.factor
+        pictures = Picture(large.channels), Picture(small.channels), times
+        large.then.append((Pointwise(add_repeated, pictures), [None, small], large.channels))
+        node.machine, node.inputs = shuffled.machine, [large]
+        node.then.pop(0)
 
 
 def _join(pictures: list[Tensor]) -> Tensor:

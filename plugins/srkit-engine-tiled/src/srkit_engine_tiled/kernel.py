@@ -41,7 +41,8 @@ class Lanes:
 class Step:
     """What happens to a value next.
 
-    ``kind``: relu, leaky, prelu, scale, gain, or add. ``value``: the number, where it is the same for all channels.
+    ``kind``: relu, leaky, prelu, scale, gain, add; or spread, the addition of a picture whose channels stand for ``value``
+    channels each. ``value``: else the number, where it is the same for all channels.
     """
 
     kind: str
@@ -51,6 +52,15 @@ class Step:
     def has_parameter(self) -> bool:
         """Whether it takes a number for each channel."""
         return self.kind in {"prelu", "gain"}
+
+    @property
+    def has_picture(self) -> bool:
+        """Whether it takes another picture."""
+        return self.kind in {"add", "spread"}
+
+    def fits(self, width: Lanes) -> bool:
+        """Whether kernels can do it."""
+        return self.kind != "spread" or int(self.value) % width.count == 0 or width.count % int(self.value) == 0
 
 
 @attrs.frozen
@@ -150,7 +160,7 @@ def fields_of(shape: Shape) -> tuple[str, ...]:
     """``FIELDS``, and those of the steps."""
     more: list[str] = []
     for i, step in enumerate(shape.steps):
-        if step.kind == "add":
+        if step.has_picture:
             more += [f"{i}", f"{i} picture", f"{i} row", f"{i} pixel"]
         elif step.has_parameter:
             more.append(f"{i}")
@@ -342,8 +352,9 @@ class _Writer:
         code, of = self.code, self.vector
         for i, step in enumerate(self.shape.steps):
             factor = parameters.get(i) or self._splat(constant(step.value))
-            if step.kind == "add":
-                value = code(f"fadd {of} {value}, {self._load(self._pixel(str(i), place), count)}")
+            if step.has_picture:
+                each = int(step.value) if step.kind == "spread" else 1
+                value = code(f"fadd {of} {value}, {self._added(str(i), place, count, each)}")
             elif step.kind in {"scale", "gain"}:
                 value = code(f"fmul {of} {value}, {factor}")
             else:
@@ -352,6 +363,17 @@ class _Writer:
                 kept = code(f"fcmp {'ugt' if step.kind == 'relu' else 'ogt'} {of} {value}, zeroinitializer")
                 value = code(f"select <{self.lanes.count} x i1> {kept}, {of} {value}, {of} {other}")
         return value
+
+    def _added(self, name: str, place: tuple[Value, Value, Value, Value], count: int, each: int) -> Value:
+        """Channels of another picture, each of them ``each`` times."""
+        *where, channel = place
+        pointer = self._pixel(name, (where[0], where[1], where[2], self.code(f"sdiv i64 {channel}, {each}")))
+        if each == 1:
+            return self._load(pointer, count)
+        if each >= self.lanes.count:
+            return self._splat(self.code(f"load float, ptr {pointer}"))
+        width = self.lanes.count
+        return self._shuffle(self._load(pointer, -(-count // each)), width, [i // each for i in range(width)])
 
     def _pixel(self, name: str, place: tuple[Value, Value, Value, Value]) -> Value:
         """Where channels of a pixel lie in one of the pictures."""

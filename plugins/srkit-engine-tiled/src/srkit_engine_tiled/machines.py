@@ -97,6 +97,11 @@ class Pointwise:
         return True
 
 
+def add_repeated(picture: Tensor, other: Tensor, times: int) -> Tensor:
+    """``picture`` and ``other``, each channel of which stands for ``times`` channels."""
+    return picture + other.repeat_interleave(times, 1)
+
+
 def fill(args: Any, pictures: Any) -> Any:
     """Arguments with the next of ``pictures`` in place of every Picture."""
     if isinstance(args, Picture):
