@@ -15,9 +15,16 @@ import srkit  # noqa: E402
 from srkit.whole import forward  # noqa: E402
 from srkit_archs_realesrgan.rrdb import RRDBNet  # noqa: E402
 from srkit_archs_realesrgan.srvgg import SRVGGNetCompact  # noqa: E402
+from srkit_engine_tiled import kernel  # noqa: E402
 from srkit_engine_tiled import stream as streams_module  # noqa: E402
 from srkit_engine_tiled.ahead import ahead  # noqa: E402
 from srkit_engine_tiled.engine import upsampler  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def _as_on_an_accelerator(monkeypatch):
+    """Kernels compiled for a processor are no calls of ATen, and there are none on an accelerator."""
+    monkeypatch.setattr(kernel, "processor", lambda: None)
 
 
 class Tape(TorchDispatchMode):

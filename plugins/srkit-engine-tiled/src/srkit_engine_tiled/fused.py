@@ -20,10 +20,8 @@ from .kernel import Kernel, Lanes, Shape, Step
 from .machines import Convolution, Picture, Pointwise, add_repeated, by_onednn
 from .team import together
 
-ROWS = 8
-"""Rows of a job at most: neighbouring rows read the same ones."""
-JOBS = 4
-"""Jobs for each thread at least, so that none waits long for the last."""
+ROWS = 4
+"""Rows of a job at most: enough that most are read from a cache, few enough that no thread waits long for the last."""
 aten = torch.ops.aten
 
 
@@ -53,13 +51,16 @@ class Fused:
             out = out.permute(0, 3, 1, 2)
         batch, _, height, width = out.shape
         threads = torch.get_num_threads()
-        rows = max(1, min(ROWS, batch * height // (JOBS * threads)))
-        parts = max(1, min(-(-JOBS * threads * rows // (batch * height)), width // 64))
+        # As many jobs for each thread, for all threads wait for the last.
+        each = -(-batch * height // (ROWS * threads))
+        rows = -(-height // max(1, each * threads // batch))
+        blocks = batch * -(-height // rows)
+        parts = max(1, min(-(-threads // blocks), width // 64))
         columns = -(-width // parts)
         parts = -(-width // columns)
         told = {
             "next": 0,
-            "jobs": batch * -(-height // rows) * parts,
+            "jobs": blocks * parts,
             "parts": parts,
             "rows": rows,
             "height": height,
