@@ -72,7 +72,12 @@ def test_every_pixel_is_the_convolutions(lanes, taps, channels, size, data):
     run = fused._fused(shape, lanes, fused.pack(weight, lanes), bias, parameters)
     store = torch.full((batch, height, expected.shape[3], made + 4), 77.0)
     out = store[..., 3 : 3 + made].permute(0, 3, 1, 2)
-    assert run.run(strip, others, out) is out
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            fused, "NEAR", data.draw(st.sampled_from([1, 3000, fused.NEAR]))
+        )  # jobs of few columns, or of all
+        patch.setattr(fused, "JOBS", data.draw(st.integers(1, 9)))
+        assert run.run(strip, others, out) is out
     assert torch.equal(out, expected)
     assert (store[..., :3] == 77).all()
     assert (store[..., 3 + made :] == 77).all()

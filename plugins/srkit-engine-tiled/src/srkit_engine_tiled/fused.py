@@ -20,8 +20,10 @@ from .kernel import Kernel, Lanes, Shape, Step
 from .machines import Convolution, Picture, Pointwise, add_repeated, by_onednn
 from .team import together
 
-ROWS = 4
-"""Rows of a job at most: enough that most are read from a cache, few enough that no thread waits long for the last."""
+NEAR = 128 << 10
+"""Bytes of the input that a job goes down the rows with: with the weights they fit into the second cache of a core."""
+JOBS = 4
+"""Jobs for each thread at least, so that none waits long for the last."""
 aten = torch.ops.aten
 
 
@@ -34,6 +36,7 @@ class Fused:
     weights: Tensor
     bias: Tensor
     parameters: Sequence[Tensor]
+    tile: int
 
     @property
     def count(self) -> int:
@@ -51,16 +54,12 @@ class Fused:
             out = out.permute(0, 3, 1, 2)
         batch, _, height, width = out.shape
         threads = torch.get_num_threads()
-        # As many jobs for each thread, for all threads wait for the last.
-        each = -(-batch * height // (ROWS * threads))
-        rows = -(-height // max(1, each * threads // batch))
-        blocks = batch * -(-height // rows)
-        parts = max(1, min(-(-threads // blocks), width // 64))
-        columns = -(-width // parts)
-        parts = -(-width // columns)
+        parts, columns = self._parts(strip.shape[3])
+        blocks = _blocks(batch * parts, threads, height)
+        rows = -(-height // blocks)
         told = {
             "next": 0,
-            "jobs": blocks * parts,
+            "jobs": batch * -(-height // rows) * parts,
             "parts": parts,
             "rows": rows,
             "height": height,
@@ -82,6 +81,22 @@ class Fused:
         fields = (ctypes.c_int64 * len(names))(*[told[name] for name in names])
         together(self.kernel.address, ctypes.addressof(fields), threads)
         return out
+
+    def _parts(self, width: int) -> tuple[int, int]:
+        """How many blocks of columns, and how wide: whole tiles, of which the rows they read stay in a cache."""
+        tile = self.tile
+        inner = width - self.shape.taps[1] + 1
+        wanted = max(1, round(inner * self.shape.taps[0] * self.shape.pixel * 4 / NEAR))
+        columns = max(1, -(-inner // (wanted * tile))) * tile
+        return max(1, inner // columns + (inner % columns >= tile)), columns
+
+
+def _blocks(parts: int, threads: int, height: int) -> int:
+    """Into how many blocks rows are cut: as many jobs for each thread, for all wait for the last."""
+    blocks = -(-JOBS * threads // parts)
+    while blocks * parts % threads:
+        blocks += 1
+    return min(blocks, height)
 
 
 def _place(name: str, picture: Tensor) -> dict[str, int]:
@@ -121,7 +136,8 @@ def _fused(shape: Shape, lanes: Lanes, weights: Tensor, bias: Tensor | None, par
     if bias is None:
         bias = weights.new_zeros(shape.channels)
     per_channel = [_padded(values.flatten().expand(shape.channels), lanes.count) for values in parameters]
-    return Fused(kernel.compiled(shape, lanes), shape, weights, _padded(bias, lanes.count), per_channel)
+    tile = kernel.groups(shape.channels, lanes)[0].columns
+    return Fused(kernel.compiled(shape, lanes), shape, weights, _padded(bias, lanes.count), per_channel, tile)
 
 
 def _plain(machine: Convolution) -> bool:

@@ -24,8 +24,9 @@ FIELDS = (
 )  # fmt: skip
 """What a kernel is told each time: 64-bit numbers, pointers among them, strides in floats.
 
-A job is a block of ``rows`` rows and one of ``parts`` blocks of ``columns`` columns; ``next`` is the first that nobody has
-taken. Then come, of each further picture, its pointer and three strides, and a pointer to each parameter per channel.
+A job is a block of ``rows`` rows of one of ``parts`` blocks of ``columns`` columns, of which the last may have more; ``next``
+is the first that nobody has taken. Then come, of each further picture, its pointer and three strides, and a pointer to each
+parameter per channel.
 """
 
 
@@ -218,12 +219,16 @@ class _Writer:
         picture, block = code(f"sdiv i64 {block}, {blocks}"), code(f"srem i64 {block}, {blocks}")
         top = code.mul(block, given["rows"])
         bottom = code.least(code.add(top, given["rows"]), given["height"])
-        left = code.mul(part, given["columns"])
+        # Parts begin where a tile does; the first and the last also have the pixels at the ends of the picture, where only
+        # some columns of the kernel lie within it.
         after = shape.taps[1] - 1 - shape.pad
-        right = code.least(code.add(left, given["columns"]), code.add(given["width"], shape.pad - after))
-        # Where all columns of the kernel lie within the picture, and where only some do.
-        inner = code.most(left, shape.pad)
-        outer = code.most(code.least(right, code(f"sub i64 {given['width']}, {after}")), inner)
+        inner = code.add(code.mul(part, given["columns"]), shape.pad)
+        is_first = code(f"icmp eq i64 {part}, 0")
+        is_last = code(f"icmp eq i64 {part}, {code.add(given['parts'], -1)}")
+        end = code.most(code.add(given["width"], -after), shape.pad)
+        outer = code(f"select i1 {is_last}, i64 {end}, i64 {code.add(inner, given['columns'])}")
+        left = code(f"select i1 {is_first}, i64 0, i64 {inner}")
+        right = code(f"select i1 {is_last}, i64 {code.add(given['width'], shape.pad - after)}, i64 {outer}")
         for group in groups(shape.channels, self.lanes):
             size = group.vectors * self.lanes.count
             area = code.mul(given["input channels"], shape.taps[0] * shape.taps[1])

@@ -16,6 +16,8 @@ from .reach import alignment, reach
 
 STEP_BYTES, MOST_ROWS = 7 << 20, 64
 """What a layer takes or gives at once on a CPU: enough to keep the threads busy, few enough rows to stay near the cache."""
+EVEN = 8
+"""What the rows of a step are a multiple of, where they can be: shared out between threads, none waits for another."""
 ACCELERATED = 16
 """How many times as much an accelerator is given, which wants more to do at once."""
 BASE = 24 << 20
@@ -69,7 +71,7 @@ def layout(graph: Graph, size: srkit.Size, rows: int, terms: Terms) -> Layout:
     for node in graph.nodes:
         most = math.ceil(rows * graph.rates[node])
         if graph.rates[node] > 1:
-            most = min(most, max(2, terms.step(_widest(node) * widths[node])))
+            most = min(most, _rounded(max(2, terms.step(_widest(node) * widths[node])), 1))
         steps[node] = max(1, most)
     return _layout(graph, size[0], rows, tuple(steps.values()), alignment(graph) * terms.classes)
 
@@ -116,7 +118,13 @@ def preferred_rows(graph: Graph, width: int, terms: Terms) -> int:
     """The rows a step that run fastest."""
     widths, unit = graph.widths(width), alignment(graph)
     row = max(float(_widest(node) * widths[node] * graph.rates[node]) for node in graph.nodes if graph.rates[node] <= 1)
-    return max(unit, min(terms.step(row), MOST_ROWS * terms.larger) // unit * unit)
+    return max(unit, _rounded(min(terms.step(row), MOST_ROWS * terms.larger), unit))
+
+
+def _rounded(rows: int, unit: int) -> int:
+    """The most of these rows that are a multiple of ``unit``, and of EVEN if there are as many."""
+    even = math.lcm(unit, EVEN)
+    return rows // even * even or rows // unit * unit
 
 
 def make_plan(graph: Graph, size: srkit.Size, terms: Terms) -> Plan:
