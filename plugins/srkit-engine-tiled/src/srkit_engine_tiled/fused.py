@@ -1,7 +1,7 @@
 """Convolutions with what follows them, in one compiled kernel: used where its bits are torch's.
 
-Whether they are is not believed but tried: the first convolution of a kind and width is computed by torch as well, on
-random values, and where a bit differs torch computes them all.
+Whether they are is not believed but tried: each kernel computes random values of each width that it is for, torch does so
+too, and where a bit differs torch goes on alone.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ class Kernels:
     """The kernels of one network's convolutions; weights are repacked once for all that read them alike."""
 
     def __init__(self) -> None:
-        self._packed: dict[int, Tensor] = {}
+        self._packed: dict[int, tuple[Tensor, Tensor]] = {}  # by address, which is the weights' while they are held
 
     def of(self, node: Node, pixel: int, width: int) -> Fused | None:
         """For a node whose input has ``pixel`` floats from one pixel to the next; None where torch is to compute it."""
@@ -128,8 +128,8 @@ class Kernels:
     def _weights(self, weight: Tensor, lanes: Lanes) -> Tensor:
         address = weight.data_ptr()
         if address not in self._packed:
-            self._packed[address] = pack(weight, lanes)
-        return self._packed[address]
+            self._packed[address] = weight, pack(weight, lanes)
+        return self._packed[address][1]
 
 
 def _fused(shape: Shape, lanes: Lanes, weights: Tensor, bias: Tensor | None, parameters: Sequence[Tensor]) -> Fused:
