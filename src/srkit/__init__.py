@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         ArchitectureSpec,
         CommandSpec,
         Control,
+        DegradationSpec,
         ModelCard,
         PackagedWeights,
         Recognition,
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from .hookspecs import Register, hookimpl
     from .networks import LoadedNetwork, load_network
     from .pixels import Layout, layout_of
-    from .protocols import Architecture, Explained, Size, Stream, Upsampler
+    from .protocols import Architecture, Degradation, Explained, Size, Stream, Upsampler
     from .settings import Settings, free_memory, parse_memory
     from .upscaler import Upscaler
 
@@ -54,8 +55,8 @@ else:
     _HOMES = {
         "api": ("forget", "load", "upscale"),
         "declarations": (
-            "ArchitectureSpec", "CommandSpec", "Control", "ModelCard", "PackagedWeights", "Recognition", "Traits",
-            "UpsamplerSpec",
+            "ArchitectureSpec", "CommandSpec", "Control", "DegradationSpec", "ModelCard", "PackagedWeights",
+            "Recognition", "Traits", "UpsamplerSpec",
         ),
         "errors": (
             "ContractError", "DigestMismatch", "DownloadError", "ImageError", "MismatchedWeights", "NonFiniteOutput",
@@ -65,7 +66,7 @@ else:
         "hookspecs": ("Register", "hookimpl"),
         "networks": ("LoadedNetwork", "load_network"),
         "pixels": ("Layout", "layout_of"),
-        "protocols": ("Architecture", "Explained", "Size", "Stream", "Upsampler"),
+        "protocols": ("Architecture", "Degradation", "Explained", "Size", "Stream", "Upsampler"),
         "settings": ("Settings", "free_memory", "parse_memory"),
         "upscaler": ("Upscaler",),
     }  # fmt: skip
@@ -93,6 +94,8 @@ __all__ = [
     "CommandSpec",
     "ContractError",
     "Control",
+    "Degradation",
+    "DegradationSpec",
     "DigestMismatch",
     "DownloadError",
     "Explained",

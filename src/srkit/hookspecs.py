@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import pluggy
 
 if TYPE_CHECKING:
-    from .declarations import ArchitectureSpec, CommandSpec, ModelCard, UpsamplerSpec
+    from .declarations import ArchitectureSpec, CommandSpec, DegradationSpec, ModelCard, UpsamplerSpec
 
 PROJECT = "srkit"
 
@@ -62,6 +62,18 @@ def srkit_register_upsamplers(register: Register[UpsamplerSpec]) -> None:
         @srkit.hookimpl
         def srkit_register_upsamplers(register):
             register(srkit.UpsamplerSpec(name="onnx", target="my_engine:upsampler", summary="ONNX Runtime"))
+    """
+
+
+@hookspec(historic=True)
+def srkit_register_degradations(register: Register[DegradationSpec]) -> None:
+    """Register ways of making pictures worse, for training.
+
+    Example::
+
+        @srkit.hookimpl
+        def srkit_register_degradations(register):
+            register(srkit.DegradationSpec(name="rain", target="my_weather.rain:Rain", summary="Streaks of rain."))
     """
 
 

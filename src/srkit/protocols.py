@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Generator, Tensor, nn
 
     from .declarations import Recognition, Traits
     from .settings import Settings
@@ -72,4 +72,21 @@ class Upsampler(Protocol):
 
         ``network`` is in evaluation mode, without gradients. Raises NotStreamable, naming the operator, for a network it
         cannot run, and SettingsError for a setting it cannot honour.
+        """
+
+
+@runtime_checkable
+class Degradation(Protocol):
+    """A way of making pictures worse; immutable, and ready to be pickled, since workers get copies."""
+
+    @property
+    def name(self) -> str:
+        """What it is registered as."""
+
+    def __call__(self, images: Tensor, rng: Generator) -> Tensor:
+        """(B, 3, H, W) float32 RGB in [0, 1] → (B, 3, H', W') likewise, on the same device.
+
+        All chance comes from ``rng``, a generator on the CPU, so that the draws are the same on every device. What
+        becomes of a picture depends on it and ``rng``, not on the other pictures of the batch. ``images`` is not
+        written to.
         """
