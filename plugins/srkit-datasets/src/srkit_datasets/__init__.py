@@ -97,3 +97,15 @@ def srkit_register_degradations(register: srkit.Register[srkit.DegradationSpec])
     for name, (home, summary) in _DEGRADATIONS.items():
         target = f"srkit_datasets.degradations.{home}"
         register(srkit.DegradationSpec(name=name, target=target, summary=summary))
+
+
+@srkit.hookimpl
+def srkit_register_commands(register: srkit.Register[srkit.CommandSpec]) -> None:
+    """Register ``srkit degrade``."""
+    register(
+        srkit.CommandSpec(
+            name="degrade",
+            target="srkit_datasets.degrade:degrade",
+            summary="Make a photo worse, as for training; contact sheets of recipes.",
+        )
+    )

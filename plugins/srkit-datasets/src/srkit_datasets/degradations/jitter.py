@@ -76,7 +76,7 @@ class InSpace(Degrading):
         there, back = SPACES[self.space]
         inside = [s for s in samples if s.image.shape[0] == 3 or self.space == "linear"]
         for sample in inside:
-            sample.told.append(f"in {self.space}:")
+            sample.told.append(f"in {self.space}")
             sample.image = there(sample.image.detach()).clamp(0, 1)
         if self.step is not None:
             run(self.step, samples)

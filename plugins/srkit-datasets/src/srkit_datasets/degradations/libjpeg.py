@@ -145,7 +145,7 @@ def _steps(base: Sequence[int], qualities: Sequence[int], like: Tensor) -> Tenso
 
 def jpeg(images: Tensor, qualities: Sequence[int]) -> Tensor:
     """(B, 3 | 1, H, W) float in [0, 1], rounded to 8 bits first → float32 of 8 bits, as libjpeg would give them back."""
-    levels = images.double() * 255
+    levels = (images * 255).double()
     levels = _clamped(levels + (levels.round() - levels).detach())
     height, width = levels.shape[2:]
     luma, chroma = (_steps(base, qualities, levels) for base in (LUMINANCE, CHROMINANCE))

@@ -11,9 +11,9 @@ import torch
 from torch import Generator, Tensor
 
 from .colour import grey, linear_of_srgb, srgb_of_linear
-from .draws import chance, seeded, seeds, uniform
+from .draws import chance, uniform
 from .options import Range, between, probability
-from .samples import Array, Degrading, Sample, each, field, to_array, to_image
+from .samples import Array, Degrading, Sample, each, own, to_array, to_image
 
 Strength: TypeAlias = tuple[float, bool]
 """How strong noise is, and whether all channels have the same."""
@@ -72,13 +72,14 @@ class GaussianNoise(_Noise):
     def added(self, image: Tensor, strength: Strength, rng: Generator) -> Tensor:
         """Normal noise."""
         sigma, one = strength
-        return field(image, _shape(image, one), rng).permute(2, 0, 1).mul_(sigma / 255)
+        return _normal(image, rng, one=one).mul_(sigma / 255)
 
 
-def _shape(image: Tensor, one: bool) -> tuple[int, int, int]:
-    """Of noise: the channel last, as pictures lie on a CPU."""
+def _normal(image: Tensor, rng: Generator, *, one: bool = False) -> Tensor:
+    """Standard normal noise for ``image``, or for one channel of it; in memory the channel is last, as OpenCV has it."""
     channels, height, width = image.shape
-    return height, width, 1 if one else channels
+    shape = (height, width, 1 if one else channels)
+    return torch.randn(shape, generator=own(rng, image.device), device=image.device).permute(2, 0, 1)
 
 
 @attrs.frozen
@@ -105,14 +106,8 @@ class PoissonNoise(_Noise):
         levels = ((grey(image) if one else image).detach() * 255).round_().permute(1, 2, 0).contiguous()
         different = int((torch.bincount(levels.flatten().to(torch.int64), minlength=256) > 0).sum())
         white = 2.0 ** math.ceil(math.log2(different))
-        counts = _counts(levels * (white / 255), rng)
+        counts = torch.poisson(levels * (white / 255), generator=own(rng, image.device))
         return counts.div_(white).sub_(levels, alpha=1 / 255).mul_(scale).permute(2, 0, 1)
-
-
-def _counts(rates: Tensor, rng: Generator) -> Tensor:
-    if rates.device.type == "cpu":
-        return torch.poisson(rates, generator=rng)
-    return torch.poisson(rates, generator=seeded(seeds(rng, 1)[0], rates.device))
 
 
 @attrs.frozen
@@ -137,5 +132,5 @@ class CameraNoise(_Noise):
         shot = strength[0]
         read = math.exp(2.18 * math.log(shot) + 1.2 + 0.26 * float(torch.randn((), generator=rng)))
         light = linear_of_srgb(image.detach())
-        noise = field(image, _shape(image, one=False), rng).permute(2, 0, 1) * (shot * light + read).sqrt()
+        noise = _normal(image, rng) * (shot * light + read).sqrt()
         return srgb_of_linear((light + noise).clamp(0, 1)) - image.detach()

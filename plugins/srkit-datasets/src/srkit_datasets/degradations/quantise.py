@@ -21,7 +21,7 @@ def to_bytes(picture: Array) -> Array:
 
 def from_bytes(picture: Array) -> Array:
     """Uint8 → float32 in [0, 1]."""
-    return np.multiply(picture, np.float32(1 / 255), dtype=np.float32)
+    return np.divide(picture, np.float32(255), dtype=np.float32)
 
 
 @attrs.frozen

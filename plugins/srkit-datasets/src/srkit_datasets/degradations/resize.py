@@ -16,7 +16,7 @@ import srkit
 
 from .draws import Per, drawn, pick, uniform
 from .options import Range, between, choice, choices, flag, per, probability
-from .samples import Array, Degrading, Sample, batched, to_array, to_image
+from .samples import Array, Degrading, Sample, each, to_array, to_image
 
 Plan: TypeAlias = tuple[str, int, int]
 """A filter, and the height and width to come to."""
@@ -68,18 +68,15 @@ class Resize(Degrading):
             plans.append((mode, max(1, int(height * factor)), max(1, int(width * factor))))
             sample.told.append(f"{mode} ×{factor:.2f}" + (" of goal" if self.of == "goal" else ""))
         moving = [(s, p) for s, p in zip(samples, plans, strict=True) if tuple(s.image.shape[1:]) != p[1:]]
-        if all(sample.image.device.type == "cpu" for sample, _ in moving):
-            for sample, plan in moving:
-                sample.image = to_image(self.on_array(to_array(sample.image), plan))
-        else:
-            batched([s for s, _ in moving], [p for _, p in moving], self.on_tensors, key=lambda plan: plan)
+        each([s for s, _ in moving], [p for _, p in moving], self.on_array, self.on_tensors, key=lambda plan: plan)
 
-    def on_array(self, picture: Array, plan: Plan) -> Array:
+    def on_array(self, picture: Array, plan: Plan, _: Generator) -> Array:
         """(H, W, C) float32 → likewise, clamped."""
         mode, height, width = plan
-        if self.antialias or mode not in _OPENCV:
-            out = self.on_tensors(to_image(picture)[None], [plan], [])
-            return np.ascontiguousarray(out[0].permute(1, 2, 0).numpy())
+        # OpenCV's area is none where one side grows and the other shrinks.
+        mixed = (height - picture.shape[0]) * (width - picture.shape[1]) < 0
+        if self.antialias or mode not in _OPENCV or (mode == "area" and mixed):
+            return to_array(self.on_tensors(to_image(picture)[None], [plan], [])[0])
         resized = cv2.resize(picture, (width, height), interpolation=_OPENCV[mode])
         return np.clip(resized, 0, 1, out=resized)  # means stay in [0, 1] too, but for their rounding
 

@@ -97,17 +97,22 @@ def each(
     settings: Sequence[D],
     on_array: Callable[[Array, D, Generator], Array],
     on_tensors: Callable[[Tensor, Sequence[D], Sequence[Generator]], Tensor],
+    key: Callable[[D], object] = lambda _: None,
 ) -> None:
     """Replace each image by what becomes of it with its setting.
 
-    On the CPU one by one: ``on_array`` of the (H, W, C) float32 picture, which it must not write to. Elsewhere all of
-    one size together: ``on_tensors`` of (B, C, H, W), with a setting and a generator each.
+    On the CPU one by one: ``on_array`` of the (H, W, C) float32 picture, which it must not write to. Elsewhere those of
+    one size and one ``key`` of the setting together: ``on_tensors`` of (B, C, H, W), with a setting and a generator each.
     """
-    if all(sample.image.device.type == "cpu" for sample in samples):
+    if _on_cpu(samples):
         for sample, setting in zip(samples, settings, strict=True):
             sample.image = to_image(on_array(to_array(sample.image), setting, sample.rng))
     else:
-        batched(samples, settings, on_tensors)
+        batched(samples, settings, on_tensors, key)
+
+
+def _on_cpu(samples: Sequence[Sample]) -> bool:
+    return all(sample.image.device.type == "cpu" for sample in samples)
 
 
 def batched(
@@ -136,15 +141,13 @@ def explain(degradation: srkit.Degradation, images: Tensor, rng: Generator) -> t
     return list(degradation(images, rng)), [[degradation.name] for _ in samples]
 
 
-def field(image: Tensor, shape: Sequence[int], rng: Generator) -> Tensor:
-    """Standard normal noise of ``shape`` on the image's device.
+def own(rng: Generator, device: torch.device) -> Generator:
+    """A generator on ``device`` for the chance of a whole picture, seeded by a single draw of ``rng``.
 
-    Elsewhere than on the CPU a generator of the device is seeded from ``rng``: to draw here and copy would cost more
-    than the degradation.
+    So what is drawn afterwards depends neither on the device nor on the picture, of which some noise takes more numbers
+    than of others; and nothing is drawn here to be copied there, which would cost more than the degradation.
     """
-    if image.device.type == "cpu":
-        return torch.randn(tuple(shape), generator=rng)
-    return torch.randn(tuple(shape), generator=seeded(seeds(rng, 1)[0], image.device), device=image.device)
+    return seeded(seeds(rng, 1)[0], device)
 
 
 def on_the_cpu(
