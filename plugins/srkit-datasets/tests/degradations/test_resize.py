@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import strategies
 import torch
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
@@ -29,6 +29,8 @@ def test_both_ways_give_the_same(images, height, width, mode):
 @given(strategies.tensors(), sides, sides, st.sampled_from(("bilinear", "bicubic")), st.booleans())
 def test_filters_are_torchs(images, height, width, mode, antialias):
     """Bilinear and bicubic are torch's, with antialiasing and without."""
+    # torch's antialiasing repeats the first row in results of one column.
+    assume(not antialias or min(width, *images.shape[3:]) > 1)
     expected = F.interpolate(images, (height, width), mode=mode, antialias=antialias).clamp(0, 1)
     out = Resize(antialias=antialias).on_tensors(images, [(mode, height, width)], [])
     torch.testing.assert_close(out, expected, atol=1e-4, rtol=0)
