@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import srkit_datasets
+from srkit import plugins
 from srkit.testing import checks_of
 
 CHECKS = list(checks_of("srkit-datasets"))
@@ -34,6 +38,7 @@ def test_help_is_light(arguments):
     """Registration and help import neither torch nor OpenCV."""
     code = f"""
 import sys
+from pathlib import Path
 sys.argv = ["srkit", *{arguments!r}]
 from srkit.cli import main
 try:
@@ -45,3 +50,12 @@ assert not {{"torch", "cv2", "yaml"}} & set(sys.modules)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "degrade" in done.stdout
+
+
+def test_every_degradation_and_option_is_documented():
+    """docs/degradations.md has a row for each degradation, with all of its options."""
+    text = (Path(__file__).parents[3] / "docs" / "degradations.md").read_text()
+    for entry in plugins.current().degradations:
+        (row,) = re.findall(rf"^\| `{entry.spec.name}` \| (.*)$", text, re.MULTILINE)
+        for option in inspect.signature(entry.load()).parameters:
+            assert f"`{option}`" in row, (entry.spec.name, option)

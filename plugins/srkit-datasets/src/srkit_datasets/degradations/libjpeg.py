@@ -145,13 +145,16 @@ def _steps(base: Sequence[int], qualities: Sequence[int], like: Tensor) -> Tenso
 
 def jpeg(images: Tensor, qualities: Sequence[int]) -> Tensor:
     """(B, 3 | 1, H, W) float in [0, 1], rounded to 8 bits first → float32 of 8 bits, as libjpeg would give them back."""
-    levels = (images * 255).double()
+    levels = images * 255
+    if images.device.type == "mps":  # knows no float64
+        levels = levels.cpu()
+    levels = levels.double()
     levels = _clamped(levels + (levels.round() - levels).detach())
     height, width = levels.shape[2:]
     luma, chroma = (_steps(base, qualities, levels) for base in (LUMINANCE, CHROMINANCE))
     if images.shape[1] == 1:
         grey = _coded(_grown(levels[:, 0], _up(height, 8), _up(width, 8)), luma)
-        return (grey[:, None, :height, :width] / 255).float()
+        return (grey[:, None, :height, :width] / 255).float().to(images.device)
     red, green, blue = levels.unbind(1)
     y = _shifted(19595 * red + 38470 * green + 7471 * blue, 16)
     # Half of 2^16, less one, is added to chroma: its middle is 128, and 255 must not become 256.
@@ -162,7 +165,7 @@ def jpeg(images: Tensor, qualities: Sequence[int]) -> Tensor:
     red = y + _shifted(91881 * cr, 16)
     green = y + _shifted(-22554 * cb - 46802 * cr, 16)
     blue = y + _shifted(116130 * cb, 16)
-    return (_clamped(torch.stack((red, green, blue), 1)) / 255).float()
+    return (_clamped(torch.stack((red, green, blue), 1)) / 255).float().to(images.device)
 
 
 def _chroma(plane: Tensor, steps: Tensor) -> Tensor:
