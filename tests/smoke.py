@@ -1,4 +1,4 @@
-"""What must work with installed wheels, away from the repository; run as a program: ``smoke.py core|files``."""
+"""What must work with installed wheels, away from the repository; run as a program: ``smoke.py core|files|data``."""
 
 from __future__ import annotations
 
@@ -31,6 +31,13 @@ def main(part: str) -> None:
         assert out.dtype == np.uint8
         _command("plugins")
         _command("check", "srkit-archs-realesrgan")
+    elif part == "data":
+        import cv2
+
+        cv2.imwrite("photo.png", np.full((40, 60, 3), 100, np.uint8))
+        _command("degrade", "photo.png", "worse.png")
+        assert cv2.imread("worse.png").shape == (10, 15, 3)
+        _command("check", "srkit-datasets")
     else:
         import srkit_io
 

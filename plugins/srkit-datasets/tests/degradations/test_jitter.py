@@ -26,7 +26,7 @@ def test_there_and_back_is_the_picture(images, space):
     torch.testing.assert_close(InSpace(space=space)(images, seeded(0)), images, atol=1e-5, rtol=0)
 
 
-@given(st.tuples(*[st.floats(0, 1, width=32)] * 3))
+@given(st.tuples(*[st.integers(0, 255).map(lambda level: level / 255)] * 3))
 def test_hsv_is_that_of_the_standard_library(colour):
     """Hue, saturation and value are colorsys's."""
     ours = hsv_of_rgb(torch.tensor(colour)[:, None, None]).flatten().tolist()

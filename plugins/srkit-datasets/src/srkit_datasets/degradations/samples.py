@@ -22,7 +22,7 @@ Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 D = TypeVar("D")
 
 
-@attrs.define
+@attrs.define(eq=False)
 class Sample:
     """A picture on its way.
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import attrs
-import cv2
 import numpy as np
 from torch import Generator, Tensor
 
@@ -40,17 +39,24 @@ class UnsharpMask(Degrading):
         return gaussian_line(self.radius, 0.3 * ((self.radius - 1) * 0.5 - 1) + 0.8)
 
     def _on_array(self, picture: Array, _: None, _rng: Generator) -> Array:
+        # In place wherever it can be: new memory of this size costs more than the arithmetic.
         line = self.line()
-        residual = cv2.subtract(picture, convolve_lines(picture, line, line))
-        mask = (cv2.absdiff(residual, np.zeros(1)) * 255 > self.threshold).astype(np.float32)
+        change = convolve_lines(picture, line, line).reshape(picture.shape)
+        np.subtract(picture, change, out=change)
+        mask = (np.abs(change) > self.threshold / 255).astype(np.float32)
         mask = convolve_lines(mask, line, line).reshape(picture.shape)
-        sharp = np.clip(picture + self.weight * residual.reshape(picture.shape), 0, 1)
-        # soft · sharp + (1 − soft) · picture: both within [0, 1], so the sum is, but for its rounding.
-        return np.asarray(np.clip(picture + mask * (sharp - picture), 0, 1), np.float32)
+        change *= self.weight
+        change += picture
+        np.clip(change, 0, 1, out=change)
+        # soft · sharp + (1 − soft) · picture
+        change -= picture
+        change *= mask
+        change += picture
+        return np.clip(change, 0, 1, out=change)
 
     def _on_tensors(self, images: Tensor, _: Sequence[None], _rngs: Sequence[Generator]) -> Tensor:
         line = self.line()
         residual = images - convolve_lines_tensors(images, line)
-        mask = convolve_lines_tensors((residual.abs() * 255 > self.threshold).float(), line)
+        mask = convolve_lines_tensors((residual.abs() > self.threshold / 255).float(), line)
         sharp = (images + self.weight * residual).clamp(0, 1)
         return (images + mask * (sharp - images)).clamp(0, 1)
