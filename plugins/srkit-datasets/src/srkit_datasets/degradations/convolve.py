@@ -36,20 +36,26 @@ def convolve_tensors(images: Tensor, kernels: Sequence[Kernel]) -> Tensor:
     """(B, C, H, W) with a kernel each, not clamped."""
     size = max(len(kernel) for kernel in kernels)
     stacked = np.stack([padded(kernel, size) for kernel in kernels]).astype(np.float32)
-    weight = torch.from_numpy(stacked).to(images.device)[:, None]
-    batch, channels, height, width = images.shape
-    around = reflected(images, size // 2).transpose(0, 1)  # channels are the batch, pictures the groups
-    out = F.conv2d(around, weight, groups=batch)
-    return out.transpose(0, 1).reshape(batch, channels, height, width)
+    weights = torch.from_numpy(stacked).to(images.device)
+    return _depthwise(reflected(images, size // 2), weights.repeat_interleave(images.shape[1], 0))
 
 
 def convolve_lines_tensors(images: Tensor, line: Kernel) -> Tensor:
     """(B, C, H, W), all with the product of one line with itself."""
-    weight = torch.from_numpy(line.astype(np.float32)).to(images.device)
-    batch, channels, height, width = images.shape
-    around = reflected(images, len(line) // 2).flatten(0, 1)[:, None]
-    out = F.conv2d(F.conv2d(around, weight[None, None, None, :]), weight[None, None, :, None])
-    return out.reshape(batch, channels, height, width)
+    weights = torch.from_numpy(line.astype(np.float32)).to(images.device).expand(images.shape[0] * images.shape[1], -1)
+    around = reflected(images, len(line) // 2)
+    return _depthwise(_depthwise(around, weights[:, None, :]), weights[:, :, None])
+
+
+def _depthwise(images: Tensor, weights: Tensor) -> Tensor:
+    """Each plane with its kernel, without padding.
+
+    Planes are channels of one picture, each a group of its own: for that torch has kernels on CUDA that compute in full
+    float32, while for others cuDNN may round to TF32, or choose by the batch's size how to sum.
+    """
+    planes = images.flatten(0, 1)[None]
+    out = F.conv2d(planes, weights[:, None], groups=planes.shape[1])
+    return out.reshape(*images.shape[:2], *out.shape[2:])
 
 
 def reflected(images: Tensor, margin: int) -> Tensor:

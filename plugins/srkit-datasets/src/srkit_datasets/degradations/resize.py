@@ -81,13 +81,17 @@ class Resize(Degrading):
         return np.clip(resized, 0, 1, out=resized)  # means stay in [0, 1] too, but for their rounding
 
     def on_tensors(self, images: Tensor, plans: Sequence[Plan], _: Sequence[Generator]) -> Tensor:
-        """(B, C, H, W) → likewise, clamped: a product with a matrix along each axis."""
+        """(B, C, H, W) → likewise, clamped: a product with a matrix along each axis.
+
+        In float64 where there is: products in float32 may be rounded to TF32 or bfloat16, as programs that train ask for.
+        """
         mode, *size = plans[0]
+        precise = torch.float32 if images.device.type == "mps" else torch.float64
         rows, columns = (
-            torch.from_numpy(weights(mode, before, after, antialias=self.antialias)).to(images.device)
+            torch.from_numpy(weights(mode, before, after, antialias=self.antialias)).to(images.device, precise)
             for before, after in zip(images.shape[2:], size, strict=True)
         )
-        return (rows @ (images @ columns.T)).clamp(0, 1)
+        return (rows @ (images.to(precise) @ columns.T)).to(images.dtype).clamp(0, 1)
 
 
 @functools.lru_cache(64)
