@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from srkit.cli import program
 
@@ -76,6 +77,17 @@ def test_grey_deep_and_transparent_photos(tmp_path, depth):
         path.write_bytes(cv2.imencode(".png", values)[1].tobytes())
         assert _srkit(path, out, "--recipe", recipe).exit_code == 0
         assert abs(_read(out).astype(int) - 127).max() <= 1
+
+
+def test_photos_come_out_upright(photo, tmp_path):
+    """A photo that a camera turned is turned back."""
+    turned = Image.fromarray(np.ascontiguousarray(np.rot90(photo[:64, :96])))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise
+    turned.save(tmp_path / "in.jpg", exif=exif, quality=98)
+    (tmp_path / "none.yaml").write_text("quantise")
+    assert _srkit(tmp_path / "in.jpg", tmp_path / "out.png", "--recipe", tmp_path / "none.yaml").exit_code == 0
+    assert abs(_read(tmp_path / "out.png").astype(int) - photo[:64, :96]).mean() < 5
 
 
 def test_what_cannot_be_done_is_told(photo_file, tmp_path):

@@ -119,5 +119,6 @@ def _write(out: Path, suffix: str, picture: Any) -> None:
         part.write_bytes(data.tobytes())
         part.replace(out)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise click.ClickException(f"cannot write {str(out)!r}: {error.strerror}") from error
+    finally:
+        part.unlink(missing_ok=True)

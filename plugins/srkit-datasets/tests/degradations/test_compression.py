@@ -1,4 +1,4 @@
-"""Compression by files and video."""
+"""Compression by files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import srkit
-from srkit_datasets import AVIF, JPEG, Video, WebP
+from srkit_datasets import AVIF, JPEG, WebP
 from srkit_datasets.degradations.draws import seeded
 from srkit_datasets.degradations.samples import explain
 
@@ -33,22 +33,6 @@ def test_qualities_are_whole_and_equally_often():
     seen = Counter(int(told[0].split()[1]) for told in explain(JPEG(), images, rng)[1])
     assert set(seen) == set(range(30, 96))
     assert all(abs(times - count / 66) < 5 * math.sqrt(count / 66) for times in seen.values())
-
-
-@pytest.mark.parametrize("codec", ["h264", "h265", "mpeg4"])
-def test_video_codecs(codec, picture):
-    """Each codec changes the picture the less, the higher the quality."""
-    pytest.importorskip("av")
-    errors = [_error(Video(codecs={codec: 1}, quality=quality), picture[..., :97, :131]) for quality in (0, 0.5, 1)]
-    assert errors == sorted(errors, reverse=True)
-    assert 0 < errors[-1] < 0.003
-
-
-def test_without_pyav_video_says_what_to_install(monkeypatch, picture):
-    """Where PyAV is not installed, the error has the command that installs it."""
-    monkeypatch.setitem(__import__("sys").modules, "av", None)
-    with pytest.raises(srkit.SettingsError, match=r'pip install "srkit-datasets\[video\]"'):
-        Video()(picture, seeded(0))
 
 
 @pytest.mark.parametrize("kind", [JPEG, WebP, AVIF])
