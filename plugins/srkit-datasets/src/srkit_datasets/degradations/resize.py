@@ -73,9 +73,11 @@ class Resize(Degrading):
     def on_array(self, picture: Array, plan: Plan, _: Generator) -> Array:
         """(H, W, C) float32 → likewise, clamped."""
         mode, height, width = plan
-        # OpenCV's area is none where one side grows and the other shrinks.
-        mixed = (height - picture.shape[0]) * (width - picture.shape[1]) < 0
-        if self.antialias or mode not in _OPENCV or (mode == "area" and mixed):
+        if mode == "area":  # OpenCV's is none where one side grows and the other shrinks
+            opencv = (height - picture.shape[0]) * (width - picture.shape[1]) >= 0
+        else:
+            opencv = mode in _OPENCV and not self.antialias
+        if not opencv:
             return to_array(self.on_tensors(to_image(picture)[None], [plan], [])[0])
         resized = cv2.resize(picture, (width, height), interpolation=_OPENCV[mode])
         return np.clip(resized, 0, 1, out=resized)  # means stay in [0, 1] too, but for their rounding
@@ -94,7 +96,7 @@ class Resize(Degrading):
         return (rows @ (images.to(precise) @ columns.T)).to(images.dtype).clamp(0, 1)
 
 
-@functools.lru_cache(64)
+@functools.lru_cache(8)  # the goal comes again, other sizes hardly; and they are large
 def weights(mode: str, before: int, after: int, *, antialias: bool = False) -> np.ndarray[Any, np.dtype[np.float32]]:
     """(after, before): what each output pixel takes of each input pixel; beyond the border the last pixel repeats."""
     step = before / after

@@ -67,7 +67,7 @@ def begin(images: Tensor, rng: Generator) -> list[Sample]:
         )
     height, width = images.shape[2:]
     rngs = [seeded(seed) for seed in seeds(rng, len(images))]
-    return [Sample(image, own, (height, width)) for image, own in zip(images, rngs, strict=True)]
+    return [Sample(image, mine, (height, width)) for image, mine in zip(images, rngs, strict=True)]
 
 
 def gather(samples: Sequence[Sample], name: str) -> Tensor:
