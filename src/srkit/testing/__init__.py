@@ -23,13 +23,22 @@ import click
 from .. import plugins
 from ..declarations import ModelCard
 from ..errors import SrkitError
-from ..protocols import Architecture, Upsampler
+from ..protocols import Architecture, Dataset, Upsampler
 from ..registry import Entry, fold
 from .architecture import ARCHITECTURE_CHECKS
 from .contract import require
+from .dataset import DATASET_CHECKS
 from .upsampler import UPSAMPLER_CHECKS
 
-__all__ = ["Check", "check_architecture", "check_upsampler", "checks_for", "checks_of", "parametrise"]
+__all__ = [
+    "Check",
+    "check_architecture",
+    "check_dataset",
+    "check_upsampler",
+    "checks_for",
+    "checks_of",
+    "parametrise",
+]
 
 
 @attrs.frozen
@@ -46,15 +55,17 @@ class Check:
         self._run(self._subject)
 
 
-def checks_for(subject: Architecture | Upsampler) -> list[Check]:
+def checks_for(subject: Architecture | Upsampler | Dataset) -> list[Check]:
     """The checks for an object, by the protocol it follows; raises TypeError if it follows none."""
     functions: tuple[Callable[[Any], None], ...]
     if isinstance(subject, Architecture):
         functions = ARCHITECTURE_CHECKS
     elif isinstance(subject, Upsampler):
         functions = UPSAMPLER_CHECKS
+    elif isinstance(subject, Dataset):
+        functions = DATASET_CHECKS
     else:
-        raise TypeError(f"{subject!r} is neither an Architecture nor an Upsampler; see srkit.protocols")
+        raise TypeError(f"{subject!r} is neither an Architecture, an Upsampler nor a Dataset; see srkit.protocols")
     return [Check(f.__name__, (f.__doc__ or "").strip().split("\n")[0], f, subject) for f in functions]
 
 
@@ -70,7 +81,13 @@ def check_upsampler(upsampler: Upsampler) -> None:
         check()
 
 
-def parametrise(*subjects: Architecture | Upsampler) -> Any:
+def check_dataset(dataset: Dataset) -> None:
+    """Run all checks for data sets; raises ContractError at the first that fails."""
+    for check in checks_for(dataset):
+        check()
+
+
+def parametrise(*subjects: Architecture | Upsampler | Dataset) -> Any:
     """A pytest decorator: the test runs once for each check of each object, as its argument ``check``."""
     import pytest
 
@@ -85,6 +102,7 @@ def checks_of(distribution: str) -> Iterator[tuple[str, Check]]:
     for registry, protocol in (
         (found.architectures, Architecture),
         (found.upsamplers, Upsampler),
+        (found.datasets, Dataset),
         (found.commands, click.Command),
         (found.models, None),
     ):
@@ -94,7 +112,7 @@ def checks_of(distribution: str) -> Iterator[tuple[str, Check]]:
             label = f"{registry.kind} {entry.spec.name}"
             functions = (names_what_is_there,) if protocol is None else (can_be_loaded,)
             yield from ((label, Check(f.__name__, f.__doc__ or "", f, (entry, protocol))) for f in functions)
-            if protocol in {Architecture, Upsampler} and isinstance(subject := _loaded(entry), protocol):
+            if protocol in {Architecture, Upsampler, Dataset} and isinstance(subject := _loaded(entry), protocol):
                 yield from ((label, check) for check in checks_for(subject))
 
 
