@@ -10,9 +10,13 @@ from pathlib import Path
 
 
 @contextlib.contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """A file beside ``path`` to write to, which takes its place once the block ends, and is gone if it raises."""
-    part = part_of(path, f"{os.getpid()}-{threading.get_ident()}")
+def whole(path: Path, *, shared: bool = False) -> Iterator[Path]:
+    """A file beside ``path`` to write to, which takes its place once the block ends, and is gone if it raises.
+
+    Its name follows from the path, so what a killed process left is overwritten by the next; with ``shared``, where several
+    processes may write the same at once, from the process, too.
+    """
+    part = part_of(path, f"{os.getpid()}-{threading.get_ident()}" if shared else "")
     try:
         yield part
         with part.open("rb") as file:

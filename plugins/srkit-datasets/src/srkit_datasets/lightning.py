@@ -67,12 +67,22 @@ def library() -> Any:
     return lmdb
 
 
-# A process may open a database only once, and must not use one that was opened before it was forked.
-_environments: dict[tuple[int, Path], Any] = {}
+# A process may open a database only once.
+_environments: dict[Path, Any] = {}
 
 
 def _environment(path: Path) -> Any:
-    key = (os.getpid(), path.resolve())
-    if key not in _environments:
-        _environments[key] = library().open(str(path), readonly=True, lock=False, readahead=False, meminit=False)
-    return _environments[key]
+    path = path.resolve()
+    if path not in _environments:
+        _environments[path] = library().open(str(path), readonly=True, lock=False, readahead=False, meminit=False)
+    return _environments[path]
+
+
+def _close_all() -> None:
+    while _environments:
+        _environments.popitem()[1].close()
+
+
+# A process that was forked must not use what was opened before, nor can it open that once more: each opens its own.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_close_all)

@@ -102,7 +102,7 @@ def index_of(path: Path) -> list[Member]:
             ]
     except (OSError, tarfile.TarError) as error:
         raise srkit.DatasetError(f"{path} is no tar file that can be read (not compressed): {error}") from error
-    with contextlib.suppress(OSError), whole(index_file(path)) as part:
+    with contextlib.suppress(OSError), whole(index_file(path), shared=True) as part:
         rows = [[member.name, member.offset, member.size] for member in members]
         part.write_text(json.dumps({"shard": stamp, "members": rows}), "utf-8")
     return members
