@@ -65,7 +65,8 @@ def test_every_hook_and_check_is_documented():
     for hook in plugins.HOOKS.values():
         assert f"`{hook}(register)`" in text
     architecture = pytest.importorskip("srkit_archs_realesrgan.srvgg").architecture
-    for check in checks_for(architecture) + checks_for(upsampler):
+    dataset = pytest.importorskip("srkit_datasets.realesrgan").dataset
+    for check in checks_for(architecture) + checks_for(upsampler) + checks_for(dataset):
         assert f"| `{check.name}` | {check.contract} |" in text
 
 

@@ -72,7 +72,7 @@ def test_a_bad_file_is_told_and_the_rest_goes_on(folder, tmp_path, name):
         assert list(shards[0].names) == list(shards[1].names)
     else:
         assert tree(tmp_path / "out") == tree(tmp_path / "expected")
-    assert not [path for path in tmp_path.rglob("*.part")]
+    assert not list(tmp_path.rglob("*.part"))
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -133,7 +133,7 @@ def test_an_interrupted_run_goes_on(folder, tmp_path, name, number):
     if name == "lmdb":
         expected, found = (open_pictures(tmp_path / where / "a.lmdb") for where in ("expected", "out"))
         assert [found.data(i) for i in range(22)] == [expected.data(i) for i in range(22)]
-    assert not [path for path in tmp_path.rglob("*.part")]
+    assert not list(tmp_path.rglob("*.part"))
 
 
 @given(st.integers(1, 400), st.integers(1, 60), st.integers(1, 60), st.integers(0, 30))
@@ -141,7 +141,7 @@ def test_squares_cover_an_axis(length, crop, step, least):
     """Squares lie inside, step apart, and leave at most ``least`` pixels over at the far border; none is there twice."""
     starts = SubImages(crop, step, least).starts(length)
     assert starts == sorted(set(starts))
-    assert all(0 <= start and (start + crop <= length or start == 0) for start in starts)
+    assert all(start >= 0 and (start + crop <= length or start == 0) for start in starts)
     assert all(b - a <= step for a, b in itertools.pairwise(starts))
     assert length - (starts[-1] + crop) <= least
 
@@ -261,7 +261,9 @@ def test_only_what_a_list_names_is_packed(folder, tmp_path):
     (tmp_path / "list.txt").write_text("sub/06 ü.png\n01 ü.png\n", "utf-8")
     run("tar", folder, tmp_path, "--list", str(tmp_path / "list.txt"))
     assert list(open_pictures(f"{tmp_path}/*.tar").names) == ["sub/06 ü.png", "01 ü.png"]
-    assert "would be one tar file" in CliRunner().invoke(program, ["dataset", "pack", str(folder), "-o", "a.tar"]).output
+    assert (
+        "would be one tar file" in CliRunner().invoke(program, ["dataset", "pack", str(folder), "-o", "a.tar"]).output
+    )
 
 
 @given(st.lists(st.integers(0, 50), max_size=30), st.integers(1, 4))

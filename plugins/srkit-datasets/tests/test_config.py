@@ -14,7 +14,8 @@ def test_the_figures_are_real_esrgans():
     """What is not given is as in Real-ESRGAN's training files."""
     config = filled(RealESRGANConfig, {"targets": "a"})
     assert (config.crop, config.gt_size, config.scale, config.pool) == (400, 256, 4, 180)
-    assert config.flip and not config.rotate
+    assert config.flip
+    assert not config.rotate
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         config.crop = 300
 

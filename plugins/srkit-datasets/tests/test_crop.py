@@ -27,7 +27,8 @@ def test_crop_is_a_part_of_the_picture(height, width, side, seed):
     top, left = int(out[0, 0, 0]), int(out[0, 0, 1])
     rows, columns = min(side, height - top), min(side, width - left)
     assert np.array_equal(out[:rows, :columns], numbered(height, width)[top : top + rows, left : left + columns])
-    assert (rows == side or top == 0) and (columns == side or left == 0)
+    assert rows == side or top == 0
+    assert columns == side or left == 0
 
 
 @given(sides, sides, st.integers(1, 40))

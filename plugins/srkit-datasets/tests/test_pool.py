@@ -19,7 +19,9 @@ from srkit_datasets.pool import Pairs
 def batch(first, count):
     """Pairs that are told apart by their values."""
     values = torch.arange(first, first + count, dtype=torch.int32).reshape(-1, 1, 1, 1)
-    return Pairs(values.expand(-1, 3, 4, 4), -values.expand(-1, 3, 1, 1), tuple(f"{n}" for n in range(first, first + count)))
+    return Pairs(
+        values.expand(-1, 3, 4, 4), -values.expand(-1, 3, 1, 1), tuple(f"{n}" for n in range(first, first + count))
+    )
 
 
 def numbers(pairs):

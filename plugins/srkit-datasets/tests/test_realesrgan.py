@@ -86,7 +86,9 @@ def test_the_generator_is_the_batchs_own(folder):
 
 def test_a_degradation_of_another_scale_is_told(folder):
     """What comes out must be scale times smaller; the error has both shapes."""
-    with pytest.raises(srkit.SettingsError, match=r"made \(4, 3, 16, 16\) of \(4, 3, 32, 32\); with scale=4 it must make"):
+    with pytest.raises(
+        srkit.SettingsError, match=r"made \(4, 3, 16, 16\) of \(4, 3, 32, 32\); with scale=4 it must make"
+    ):
         batches(folder, degradation=lambda images, rng: F.avg_pool2d(images, 2))
 
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,8 +24,8 @@ import srkit
 from srkit_datasets import PictureError, TooManyBadPictures, open_pictures
 from srkit_datasets.packing import pack_lmdb, pack_tar
 from srkit_datasets.paired import dataset as paired
-from srkit_datasets.realesrgan import dataset, shrink
 from srkit_datasets.reader import Reader
+from srkit_datasets.realesrgan import dataset, shrink
 from srkit_datasets.stream import Finish, Stream
 
 CONFIG = {"degradation": shrink, "crop": 32, "gt_size": 16, "pool": 12}
@@ -32,7 +33,9 @@ CONFIG = {"degradation": shrink, "crop": 32, "gt_size": 16, "pool": 12}
 
 def opened(folder, *, config=None, **feed):
     """A stream of the pictures in a folder."""
-    return dataset.open({"targets": folder, **CONFIG, **(config or {})}, srkit.Feed(**{"batch_size": 4, "seed": 1, **feed}))
+    return dataset.open(
+        {"targets": folder, **CONFIG, **(config or {})}, srkit.Feed(**{"batch_size": 4, "seed": 1, **feed})
+    )
 
 
 def taken(stream, count):
@@ -150,7 +153,9 @@ def test_too_many_bad_files_end_it(folder, workers):
     for number in (1, 2, 3):
         (folder / f"{number:02d} ü.png").write_bytes(b"")
     stream = opened(folder, bad_limit=2, workers=workers)
-    with pytest.raises(TooManyBadPictures, match="3 pictures cannot be used, and 2 may be bad; the last is .*file is empty") as caught:
+    with pytest.raises(
+        TooManyBadPictures, match="3 pictures cannot be used, and 2 may be bad; the last is .*file is empty"
+    ) as caught:
         taken(stream, 50)
     assert len(caught.value.bad) == 3
     assert isinstance(caught.value, srkit.DatasetError)
@@ -233,7 +238,8 @@ import srkit
 from srkit_datasets.realesrgan import dataset, shrink
 if __name__ == "__main__":
     stream = dataset.open(
-        {"targets": sys.argv[1], "degradation": shrink, "crop": 32, "gt_size": 16, "pool": 0}, srkit.Feed(batch_size=4, workers=2)
+        {"targets": sys.argv[1], "degradation": shrink, "crop": 32, "gt_size": 16, "pool": 0},
+        srkit.Feed(batch_size=4, workers=2),
     )
     next(stream)
     try:
@@ -275,5 +281,6 @@ def _is_running(pid):
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    with open(f"/proc/{pid}/stat") as file:  # ended, but nobody has asked how
-        return file.read().rpartition(")")[2].split()[0] != "Z"
+    status = Path(f"/proc/{pid}/stat")
+    # A process that has ended, but nobody has asked how, is a zombie.
+    return not status.exists() or status.read_text().rpartition(")")[2].split()[0] != "Z"
