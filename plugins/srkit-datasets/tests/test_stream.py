@@ -118,6 +118,19 @@ def test_ranks_together_give_what_one_would(folder, world_size):
     assert {stream.epoch for stream in (whole, *ranks)} == {8 * 2 * world_size / 7}
 
 
+def test_batches_of_another_size_go_on_with_the_next_picture(folder):
+    """A state may be taken up by another number of processes with batches of another size: no picture is lost or doubled."""
+    config = {"pool": 0, "degradation": None}
+    expected = [name for names, _, _ in taken(opened(folder, config=config, batch_size=1), 14) for name in names]
+    stream = opened(folder, config=config, batch_size=2)
+    found = [name for names, _, _ in taken(stream, 3) for name in names]
+    ranks = [opened(folder, config=config, batch_size=4, rank=rank, world_size=2) for rank in (0, 1)]
+    for rank in ranks:
+        rank.load_state_dict(saved(stream))
+        found += next(rank).names
+    assert found == expected
+
+
 def test_an_epoch_has_every_picture_once(folder):
     """Seven pictures in batches of four: after seven batches each was there four times, and no batch was short."""
     names = [name for batch in itertools.islice(opened(folder, config={"pool": 0}), 7) for name in batch.names]
@@ -158,6 +171,8 @@ def test_too_many_bad_files_end_it(folder, workers):
     ) as caught:
         taken(stream, 50)
     assert len(caught.value.bad) == 3
+    with pytest.raises(TooManyBadPictures):  # asked again, it says so again
+        next(stream)
     assert isinstance(caught.value, srkit.DatasetError)
     stream.close()
 

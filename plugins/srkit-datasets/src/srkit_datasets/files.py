@@ -26,6 +26,8 @@ class Files:
     @classmethod
     def of(cls, root: Path, pattern: str = "*", names: Sequence[str] | None = None) -> Files:
         """The files of these names, or all pictures that are found; raises DatasetError if there are none."""
+        if not root.is_dir():
+            raise srkit.DatasetError(f"there is no folder {root}")
         if names is None:
             names = sorted(name for name in _found(root) if fnmatchcase(name, pattern))
             if not names:

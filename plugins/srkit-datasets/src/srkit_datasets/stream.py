@@ -66,8 +66,8 @@ class Stream:
             if name not in self._bad:
                 self._bad[name] = reason
                 _log.warning("left out: %s: %s", name, reason)
-                if len(self._bad) > self._feed.bad_limit:
-                    raise TooManyBadPictures(self._bad, self._feed.bad_limit)
+        if len(self._bad) > self._feed.bad_limit:
+            raise TooManyBadPictures(self._bad, self._feed.bad_limit)
         if not raw.tensors:
             raise srkit.DatasetError(f"none of the {len(self._bad)} pictures can be used; the reasons are in the log")
 
