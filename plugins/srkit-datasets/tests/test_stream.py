@@ -105,6 +105,29 @@ def test_stopping_with_workers_changes_nothing(folder, before, after):
     restored.close()
 
 
+def test_degrading_in_workers_changes_nothing_but_the_place(folder):
+    """Pairs made by 0, 1 or 4 workers are the same to the bit, and go on exactly from a state that any of them left."""
+    config = {"degrade_in_workers": True}
+    expected = taken(opened(folder, config=config), 8)
+    assert expected == taken(opened(folder), 8)
+    for workers in (1, 4):
+        stream = opened(folder, config=config, workers=workers)
+        assert taken(stream, 5) == expected[:5]
+        restored = opened(folder, config=config)
+        restored.load_state_dict(saved(stream))
+        stream.close()
+        assert taken(restored, 3) == expected[5:]
+    stream = opened(folder, config={**config, "degradation": wrong}, workers=1)
+    with pytest.raises(srkit.SettingsError, match="the degradation made"):
+        next(stream)
+    stream.close()
+
+
+def wrong(images, rng):
+    """A degradation of another scale."""
+    return images
+
+
 @pytest.mark.parametrize("world_size", [2, 3])
 def test_ranks_together_give_what_one_would(folder, world_size):
     """The batches of all ranks, side by side, are those of one process with the larger batch."""

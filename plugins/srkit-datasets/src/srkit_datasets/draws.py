@@ -20,7 +20,7 @@ def draws(seed: int, purpose: int, *position: int) -> np.random.Generator:
 def torch_draws(device: torch.device, seed: int, purpose: int, *position: int) -> torch.Generator:
     """Likewise, for torch."""
     (word,) = np.random.SeedSequence((seed, purpose, *position)).generate_state(1, np.uint64)
-    # torch takes what fits a signed number.
+    # torch takes what fits a signed number; the CPU's generator keeps the lower half of it, so hashing comes first.
     return torch.Generator(device).manual_seed(int(word) >> 1)
 
 

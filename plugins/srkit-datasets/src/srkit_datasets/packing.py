@@ -85,6 +85,7 @@ def _fill(source: Source, part: Path, tally: Tally, threads: int) -> None:
     keys: dict[str, str] = {}
     with _database(part) as database, meta.open("a", encoding="utf-8") as lines:
         pending: list[tuple[int, Checked]] = []
+        waiting = 0
 
         def commit() -> None:
             _put(database, [(source.keys[index].encode(), checked.data) for index, checked in pending])
@@ -105,8 +106,10 @@ def _fill(source: Source, part: Path, tally: Tally, threads: int) -> None:
                     tally.fail(problem or srkit.ImageError("nothing came of it"), source.label(done.job))
                     continue
                 pending.append((done.job, done.result))
-                if sum(len(checked.data) for _, checked in pending) >= _COMMIT:
+                waiting += len(done.result.data)
+                if waiting >= _COMMIT:
                     commit()
+                    waiting = 0
         finally:
             commit()
 

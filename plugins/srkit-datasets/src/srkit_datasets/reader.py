@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import attrs
@@ -44,10 +44,15 @@ class Raw:
 
 
 class Reader(torch.utils.data.Dataset[Raw]):
-    """Batches by the number of their first item, which with the seed tells all that is in them."""
+    """Batches by the number of their first item, which with the seed tells all that is in them.
 
-    def __init__(self, items: Items, feed: srkit.Feed, *, shuffle: bool = True) -> None:
-        self.items, self.feed = items, feed
+    ``work`` is done on each, where it is read.
+    """
+
+    def __init__(
+        self, items: Items, feed: srkit.Feed, work: Callable[[Raw], Raw] | None = None, *, shuffle: bool = True
+    ) -> None:
+        self.items, self.feed, self._work = items, feed, work
         self.order = Order(len(items.names), feed.seed, shuffle=shuffle)
         self._known: dict[int, PictureError] = {}
 
@@ -61,7 +66,8 @@ class Reader(torch.utils.data.Dataset[Raw]):
             drawn.append(found)
         arrays = zip(*(arrays for _, arrays in drawn), strict=True)
         tensors = tuple(torch.from_numpy(np.stack(parts)) for parts in arrays)
-        return Raw(first, tensors, tuple(name for name, _ in drawn), tuple(bad.items()))
+        raw = Raw(first, tensors, tuple(name for name, _ in drawn), tuple(bad.items()))
+        return raw if self._work is None else self._work(raw)
 
     def _item(self, number: int, bad: dict[str, str]) -> tuple[str, tuple[np.ndarray, ...]] | None:
         """Item ``number``, or if its picture is bad the next in its epoch's order that is not; None if there is none."""

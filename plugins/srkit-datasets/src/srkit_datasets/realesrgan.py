@@ -40,7 +40,8 @@ class RealESRGANConfig:
     mirrors half of them, ``rotate`` turns them by quarters, too. ``degradation`` is run on batches of crops; of what comes
     out, squares of ``gt_size`` target pixels and what matches them are given, rounded to 8 bits, after they went through a
     pool of ``pool`` pairs (0 for none). Without it the crops are given as they are. ``same_crop``: one place for all
-    squares of a batch, as in Real-ESRGAN, instead of one for each.
+    squares of a batch, as in Real-ESRGAN, instead of one for each. ``degrade_in_workers``: by each worker on one thread of
+    the processor, not where the batches are wanted; for degradations that compress with libraries, or without a GPU.
     """
 
     targets: Any
@@ -51,6 +52,7 @@ class RealESRGANConfig:
     flip: bool = attrs.field(default=True, validator=switch)
     rotate: bool = attrs.field(default=False, validator=switch)
     pool: int = attrs.field(default=180, validator=whole(0))
+    degrade_in_workers: bool = attrs.field(default=False, validator=switch)
     same_crop: bool = attrs.field(default=False, validator=switch)
     shuffle: bool = attrs.field(default=True, validator=switch)
 
@@ -76,37 +78,32 @@ class Crops:
         return (random_crop(turn(read(self._source, index)), self._side, rng),)
 
 
-class Degraded(Finish):
-    """Crops → pairs: degraded, cut, rounded to 8 bits, through the pool."""
+class Degrader:
+    """Crops → pairs: degraded, cut, rounded to 8 bits. It can be pickled if the degradation can."""
 
-    def __init__(self, feed: srkit.Feed, config: RealESRGANConfig, degrade: Degrade) -> None:
-        super().__init__(feed)
-        self._config, self._degrade = config, degrade
-        self._pool = PairPool(config.pool, feed.batch_size) if config.pool else None
+    def __init__(self, seed: int, config: RealESRGANConfig, degrade: Degrade) -> None:
+        self._seed, self._degrade = seed, degrade
+        self._scale, self._crop, self._gt_size = config.scale, config.crop, config.gt_size
+        self._same_crop = config.same_crop
 
-    def __call__(self, raw: Raw) -> srkit.Batch:
-        """The batch."""
-        gt = to_planes(raw.tensors[0], self.device)
-        rng = torch_draws(self.device, self.feed.seed, DEGRADATION, raw.first)
+    def __call__(self, raw: Raw, device: torch.device) -> Pairs:
+        """Pairs of uint8."""
+        gt = to_planes(raw.tensors[0], device)
         with torch.no_grad():
-            lq = self._degrade(unit(gt), rng)
-        side = self._config.crop // self._config.scale
+            lq = self._degrade(unit(gt), torch_draws(device, self._seed, DEGRADATION, raw.first))
+        side = self._crop // self._scale
         if lq.shape != (len(gt), 3, side, side):
             raise srkit.SettingsError(
-                f"the degradation made {tuple(lq.shape)} of {tuple(gt.shape)}; with scale={self._config.scale} it must "
-                f"make {(len(gt), 3, side, side)}"
+                f"the degradation made {tuple(lq.shape)} of {tuple(gt.shape)}; with scale={self._scale} it must make "
+                f"{(len(gt), 3, side, side)}"
             )
         # In 8 bits, as files have them, which is also all that the pool has to hold.
-        pairs = self._cut(gt, lq.mul(255).round_().clamp_(0, 255).to(torch.uint8), raw)
-        if self._pool is not None:
-            pairs = self._pool.swap(pairs, draws(self.feed.seed, POOL, raw.first))
-        return srkit.Batch(gt=unit(pairs.gt), lq=unit(pairs.lq), names=pairs.names)
+        return self._cut(gt, lq.mul(255).round_().clamp_(0, 255).to(torch.uint8), raw)
 
     def _cut(self, gt: Tensor, lq: Tensor, raw: Raw) -> Pairs:
-        scale = self._config.scale
-        side = self._config.gt_size // scale
+        side = self._gt_size // self._scale
         places = [
-            corner(draws(self.feed.seed, PAIR, raw.first + (0 if self._config.same_crop else i)), lq.shape[2:], side)
+            corner(draws(self._seed, PAIR, raw.first + (0 if self._same_crop else i)), lq.shape[2:], side)
             for i in range(len(gt))
         ]
 
@@ -119,7 +116,37 @@ class Degraded(Finish):
                 ]
             )
 
-        return Pairs(squares(gt, scale), squares(lq, 1), raw.names)
+        return Pairs(squares(gt, self._scale), squares(lq, 1), raw.names)
+
+    def work(self, raw: Raw) -> Raw:
+        """The same, done where the crops are read, on one thread, for workers have one and sums may depend on it."""
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            pairs = self(raw, torch.device("cpu"))
+        finally:
+            torch.set_num_threads(threads)
+        return attrs.evolve(raw, tensors=(pairs.gt, pairs.lq))
+
+
+class Degraded(Finish):
+    """Crops, or pairs that workers made of them, → pairs that went through the pool."""
+
+    def __init__(self, feed: srkit.Feed, config: RealESRGANConfig, degrader: Degrader) -> None:
+        super().__init__(feed)
+        self._degrader = degrader
+        self._pool = PairPool(config.pool, feed.batch_size) if config.pool else None
+
+    def __call__(self, raw: Raw) -> srkit.Batch:
+        """The batch."""
+        if len(raw.tensors) == 1:
+            pairs = self._degrader(raw, self.device)
+        else:
+            gt, lq = (tensor.to(self.device, non_blocking=True) for tensor in raw.tensors)
+            pairs = Pairs(gt, lq, raw.names)
+        if self._pool is not None:
+            pairs = self._pool.swap(pairs, draws(self.feed.seed, POOL, raw.first))
+        return srkit.Batch(gt=unit(pairs.gt), lq=unit(pairs.lq), names=pairs.names)
 
     def state_dict(self) -> dict[str, Any]:
         """The pool."""
@@ -140,8 +167,11 @@ class RealESRGAN:
         """See :class:`srkit.Dataset`; the keys are those of :class:`RealESRGANConfig`."""
         known = filled(RealESRGANConfig, config)
         crops = Crops(open_pictures(known.targets), known)
-        finish = Finish(feed) if known.degradation is None else Degraded(feed, known, known.degradation)
-        return Stream(crops, feed, finish, shuffle=known.shuffle)
+        if known.degradation is None:
+            return Stream(crops, feed, Finish(feed), shuffle=known.shuffle)
+        degrader = Degrader(feed.seed, known, known.degradation)
+        work = degrader.work if known.degrade_in_workers else None
+        return Stream(crops, feed, Degraded(feed, known, degrader), work, shuffle=known.shuffle)
 
     def sample(self, folder: Path, *, bad: int = 0) -> Mapping[str, Any]:
         """See :class:`srkit.Dataset`."""

@@ -25,11 +25,19 @@ class Stream:
 
     What is in a batch follows from the seed and the number of its first item. So the number of items taken is all the
     position there is: workers may have read far ahead, and be thrown away. ``finish`` makes of what was read what is
-    given; what it remembers is its own ``state_dict``.
+    given; what it remembers is its own ``state_dict``. ``work`` is done before, by the workers.
     """
 
-    def __init__(self, items: Items, feed: srkit.Feed, finish: Finish, *, shuffle: bool = True) -> None:
-        self._reader = Reader(items, feed, shuffle=shuffle)
+    def __init__(
+        self,
+        items: Items,
+        feed: srkit.Feed,
+        finish: Finish,
+        work: Callable[[Raw], Raw] | None = None,
+        *,
+        shuffle: bool = True,
+    ) -> None:
+        self._reader = Reader(items, feed, work, shuffle=shuffle)
         self._feed, self._finish = feed, finish
         self._taken = 0  # items, by all ranks together
         self._bad: dict[str, str] = {}
