@@ -147,6 +147,8 @@ def pack_tar(source: Source, output: Path, *, per_shard: int, threads: int, rest
     count = len(source.names)
     shards = [range(start, min(start + per_shard, count)) for start in range(0, count, per_shard)]
     paths = [output / f"shard-{number:06d}.tar" for number in range(len(shards))]
+    for left in output.glob(".shard-*.part"):  # by a process that was killed
+        left.unlink()
     for old in {*output.glob("shard-*.tar")} - {*paths}:  # of an earlier run, with more of them
         old.unlink()
         index_file(old).unlink(missing_ok=True)
