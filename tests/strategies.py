@@ -13,6 +13,7 @@ DTYPES = (*INTEGERS, "float32", "float16", "float64", "bool", ">u2", ">f4")
 
 scales = st.one_of(st.integers(1, 6), st.floats(0.1, 6, allow_nan=False))
 sides = st.integers(1, 24)
+seeds = st.integers(0, 2**32 - 1)
 
 
 @st.composite

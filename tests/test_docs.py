@@ -74,8 +74,10 @@ def test_every_hook_and_check_is_documented():
     for hook in plugins.HOOKS.values():
         assert f"`{hook}(register)`" in text
     architecture = pytest.importorskip("srkit_archs_realesrgan.srvgg").architecture
-    for check in checks_for(architecture) + checks_for(upsampler) + checks_for(_Untouched()):
-        assert f"| `{check.name}` | {check.contract} |" in text
+    dataset = pytest.importorskip("srkit_datasets.realesrgan").dataset
+    for subject in (architecture, upsampler, dataset, _Untouched()):
+        for check in checks_for(subject):
+            assert f"| `{check.name}` | {check.contract} |" in text
 
 
 def test_every_module_of_the_core_is_in_the_architecture_page():

@@ -78,6 +78,16 @@ class DegradationSpec:
 
 
 @attrs.frozen(kw_only=True)
+class DatasetSpec:
+    """A data set; ``target`` names an object that follows :class:`srkit.protocols.Dataset`, imported on first use."""
+
+    name: str = attrs.field(validator=_name)
+    target: str = attrs.field(validator=_target)
+    summary: str = attrs.field(validator=_text)
+    aliases: tuple[str, ...] = attrs.field(default=(), validator=_names)
+
+
+@attrs.frozen(kw_only=True)
 class CommandSpec:
     """A command of the ``srkit`` program; ``target`` names a :class:`click.Command`, imported when it is run."""
 

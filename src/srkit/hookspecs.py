@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import pluggy
 
 if TYPE_CHECKING:
-    from .declarations import ArchitectureSpec, CommandSpec, DegradationSpec, ModelCard, UpsamplerSpec
+    from .declarations import ArchitectureSpec, CommandSpec, DatasetSpec, DegradationSpec, ModelCard, UpsamplerSpec
 
 PROJECT = "srkit"
 
@@ -74,6 +74,18 @@ def srkit_register_degradations(register: Register[DegradationSpec]) -> None:
         @srkit.hookimpl
         def srkit_register_degradations(register):
             register(srkit.DegradationSpec(name="rain", target="my_weather.rain:Rain", summary="Streaks of rain."))
+    """
+
+
+@hookspec(historic=True)
+def srkit_register_datasets(register: Register[DatasetSpec]) -> None:
+    """Register data sets.
+
+    Example::
+
+        @srkit.hookimpl
+        def srkit_register_datasets(register):
+            register(srkit.DatasetSpec(name="faces", target="my_data.faces:dataset", summary="Aligned faces"))
     """
 
 

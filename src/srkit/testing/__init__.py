@@ -23,16 +23,18 @@ import click
 from .. import plugins
 from ..declarations import ModelCard
 from ..errors import SrkitError
-from ..protocols import Architecture, Degradation, Upsampler
+from ..protocols import Architecture, Dataset, Degradation, Upsampler
 from ..registry import Entry, fold
 from .architecture import ARCHITECTURE_CHECKS
 from .contract import require
+from .dataset import DATASET_CHECKS
 from .degradation import DEGRADATION_CHECKS
 from .upsampler import UPSAMPLER_CHECKS
 
 __all__ = [
     "Check",
     "check_architecture",
+    "check_dataset",
     "check_degradation",
     "check_upsampler",
     "checks_for",
@@ -55,17 +57,21 @@ class Check:
         self._run(self._subject)
 
 
-def checks_for(subject: Architecture | Degradation | Upsampler) -> list[Check]:
+def checks_for(subject: Architecture | Dataset | Degradation | Upsampler) -> list[Check]:
     """The checks for an object, by the protocol it follows; raises TypeError if it follows none."""
     functions: tuple[Callable[[Any], None], ...]
     if isinstance(subject, Architecture):
         functions = ARCHITECTURE_CHECKS
     elif isinstance(subject, Upsampler):
         functions = UPSAMPLER_CHECKS
+    elif isinstance(subject, Dataset):
+        functions = DATASET_CHECKS
     elif isinstance(subject, Degradation) and not isinstance(subject, type):
         functions = DEGRADATION_CHECKS
     else:
-        raise TypeError(f"{subject!r} is neither an Architecture, a Degradation nor an Upsampler; see srkit.protocols")
+        raise TypeError(
+            f"{subject!r} is neither an Architecture, a Dataset, a Degradation nor an Upsampler; see srkit.protocols"
+        )
     return [Check(f.__name__, (f.__doc__ or "").strip().split("\n")[0], f, subject) for f in functions]
 
 
@@ -87,7 +93,13 @@ def check_upsampler(upsampler: Upsampler) -> None:
         check()
 
 
-def parametrise(*subjects: Architecture | Degradation | Upsampler) -> Any:
+def check_dataset(dataset: Dataset) -> None:
+    """Run all checks for data sets; raises ContractError at the first that fails."""
+    for check in checks_for(dataset):
+        check()
+
+
+def parametrise(*subjects: Architecture | Dataset | Degradation | Upsampler) -> Any:
     """A pytest decorator: the test runs once for each check of each object, as its argument ``check``."""
     import pytest
 
@@ -103,6 +115,7 @@ def checks_of(distribution: str) -> Iterator[tuple[str, Check]]:
         (found.architectures, Architecture),
         (found.upsamplers, Upsampler),
         (found.degradations, Degradation),
+        (found.datasets, Dataset),
         (found.commands, click.Command),
         (found.models, None),
     ):
@@ -112,7 +125,7 @@ def checks_of(distribution: str) -> Iterator[tuple[str, Check]]:
             label = f"{registry.kind} {entry.spec.name}"
             functions = (names_what_is_there,) if protocol is None else (can_be_loaded,)
             yield from ((label, Check(f.__name__, f.__doc__ or "", f, (entry, protocol))) for f in functions)
-            if protocol in {Architecture, Degradation, Upsampler}:
+            if protocol in {Architecture, Dataset, Degradation, Upsampler}:
                 subject = _loaded(entry, protocol)
                 fits = protocol is not None and isinstance(subject, protocol)
                 yield from ((label, check) for check in (checks_for(subject) if fits else ()))

@@ -1,4 +1,4 @@
-"""Training data for srkit: degradations."""
+"""Training data for srkit: data sets, and pictures made worse; reproducible to the bit."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import srkit
 
 if TYPE_CHECKING:
+    from .config import filled
     from .degradations.blur import Blur, Sinc
     from .degradations.compose import Chain, OneOf, Shuffle, WithProbability
     from .degradations.compression import AVIF, JPEG, WebP
@@ -20,8 +21,19 @@ if TYPE_CHECKING:
     from .degradations.secondorder import second_order
     from .degradations.sharpen import UnsharpMask
     from .degradations.video import Video
+    from .errors import PictureError, TooManyBadPictures
+    from .paired import PairedConfig
+    from .pictures import Pictures, Source, open_pictures
+    from .pool import PairPool
+    from .realesrgan import RealESRGANConfig
 else:
     _HOMES = {
+        "config": ("filled",),
+        "errors": ("PictureError", "TooManyBadPictures"),
+        "paired": ("PairedConfig",),
+        "pictures": ("Pictures", "Source", "open_pictures"),
+        "pool": ("PairPool",),
+        "realesrgan": ("RealESRGANConfig",),
         "degradations.blur": ("Blur", "Sinc"),
         "degradations.compose": ("Chain", "OneOf", "Shuffle", "WithProbability"),
         "degradations.compression": ("AVIF", "JPEG", "WebP"),
@@ -53,11 +65,18 @@ __all__ = [
     "GaussianNoise",
     "InSpace",
     "OneOf",
+    "PairPool",
+    "PairedConfig",
+    "PictureError",
+    "Pictures",
     "PoissonNoise",
     "Quantise",
+    "RealESRGANConfig",
     "Resize",
     "Shuffle",
     "Sinc",
+    "Source",
+    "TooManyBadPictures",
     "UnsharpMask",
     "Video",
     "WebP",
@@ -65,7 +84,9 @@ __all__ = [
     "build",
     "dump",
     "explain",
+    "filled",
     "load_recipe",
+    "open_pictures",
     "second_order",
 ]
 
@@ -100,8 +121,34 @@ def srkit_register_degradations(register: srkit.Register[srkit.DegradationSpec])
 
 
 @srkit.hookimpl
+def srkit_register_datasets(register: srkit.Register[srkit.DatasetSpec]) -> None:
+    """Register the data sets that Real-ESRGAN trains with."""
+    register(
+        srkit.DatasetSpec(
+            name="realesrgan",
+            target="srkit_datasets.realesrgan:dataset",
+            summary="Targets, degraded on the fly.",
+        )
+    )
+    register(
+        srkit.DatasetSpec(
+            name="realesrgan-paired",
+            target="srkit_datasets.paired:dataset",
+            summary="Ready pairs of targets and inputs.",
+        )
+    )
+
+
+@srkit.hookimpl
 def srkit_register_commands(register: srkit.Register[srkit.CommandSpec]) -> None:
-    """Register ``srkit degrade``."""
+    """Register ``srkit dataset`` and ``srkit degrade``."""
+    register(
+        srkit.CommandSpec(
+            name="dataset",
+            target="srkit_datasets.command:dataset",
+            summary="Prepare pictures for training: cut, scale, list and pack.",
+        )
+    )
     register(
         srkit.CommandSpec(
             name="degrade",

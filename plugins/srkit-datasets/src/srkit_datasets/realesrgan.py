@@ -1,0 +1,188 @@
+"""``realesrgan``: crops of targets, degraded on the fly, as Real-ESRGAN trains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import attrs
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+import srkit
+
+from .config import filled, switch, whole
+from .crop import Turn, corner, random_crop
+from .draws import DEGRADATION, PAIR, POOL, draws, torch_draws
+from .pictures import Source, open_pictures, read
+from .pool import PairPool, Pairs
+from .reader import Raw
+from .samples import write_sample
+from .stream import Finish, Stream, to_planes, unit
+
+Degrade: TypeAlias = Callable[[Tensor, torch.Generator], Tensor]
+"""(B, 3, H, W) float32 in [0, 1] and where to draw from → (B, 3, H / scale, W / scale), on the same device."""
+
+
+def _callable(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if value is not None and not callable(value):
+        raise srkit.SettingsError(f"{attribute.name}={value!r} is no function of (images, generator)")
+
+
+@attrs.frozen(kw_only=True)
+class RealESRGANConfig:
+    """What is read and what is made of it; the figures are Real-ESRGAN's.
+
+    ``targets``: see :func:`srkit_datasets.open_pictures`. ``crop``: pixels a side that are cut from a target; ``flip``
+    mirrors half of them, ``rotate`` turns them by quarters, too. ``degradation`` is run on batches of crops; of what comes
+    out, squares of ``gt_size`` target pixels and what matches them are given, rounded to 8 bits, after they went through a
+    pool of ``pool`` pairs (0 for none). Without it the crops are given as they are. ``same_crop``: one place for all
+    squares of a batch, as in Real-ESRGAN, instead of one for each. ``degrade_in_workers``: by each worker on one thread of
+    the processor, not where the batches are wanted; for degradations that compress with libraries, or without a GPU.
+    """
+
+    targets: Any
+    degradation: Degrade | None = attrs.field(default=None, validator=_callable)
+    scale: int = attrs.field(default=4, validator=whole(1))
+    crop: int = attrs.field(default=400, validator=whole(1))
+    gt_size: int = attrs.field(default=256, validator=whole(1))
+    flip: bool = attrs.field(default=True, validator=switch)
+    rotate: bool = attrs.field(default=False, validator=switch)
+    pool: int = attrs.field(default=180, validator=whole(0))
+    degrade_in_workers: bool = attrs.field(default=False, validator=switch)
+    same_crop: bool = attrs.field(default=False, validator=switch)
+    shuffle: bool = attrs.field(default=True, validator=switch)
+
+    def __attrs_post_init__(self) -> None:
+        for key, value in (("crop", self.crop), ("gt_size", self.gt_size)):
+            if self.degradation is not None and value % self.scale:
+                raise srkit.SettingsError(f"{key}={value} is not a multiple of scale={self.scale}")
+        if self.degradation is not None and self.gt_size > self.crop:
+            raise srkit.SettingsError(f"gt_size={self.gt_size} does not fit into crop={self.crop}")
+
+
+class Crops:
+    """Turned crops of the pictures of a source."""
+
+    def __init__(self, source: Source, config: RealESRGANConfig) -> None:
+        self.names = [*source.names]
+        self._source, self._side = source, config.crop
+        self._flip, self._rotate = config.flip, config.rotate
+
+    def item(self, index: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+        """One crop (crop, crop, 3)."""
+        turn = Turn.drawn(rng, flip=self._flip, rotate=self._rotate)
+        return (random_crop(turn(read(self._source, index)), self._side, rng),)
+
+
+class Degrader:
+    """Crops → pairs: degraded, cut, rounded to 8 bits. It can be pickled if the degradation can."""
+
+    def __init__(self, seed: int, config: RealESRGANConfig, degrade: Degrade) -> None:
+        self._seed, self._degrade = seed, degrade
+        self._scale, self._crop, self._gt_size = config.scale, config.crop, config.gt_size
+        self._same_crop = config.same_crop
+
+    def __call__(self, raw: Raw, device: torch.device) -> Pairs:
+        """Pairs of uint8."""
+        gt = to_planes(raw.tensors[0], device)
+        with torch.no_grad():
+            lq = self._degrade(unit(gt), torch_draws(device, self._seed, DEGRADATION, raw.first))
+        side = self._crop // self._scale
+        if lq.shape != (len(gt), 3, side, side):
+            raise srkit.SettingsError(
+                f"the degradation made {tuple(lq.shape)} of {tuple(gt.shape)}; with scale={self._scale} it must make "
+                f"{(len(gt), 3, side, side)}"
+            )
+        # In 8 bits, as files have them, which is also all that the pool has to hold.
+        return self._cut(gt, lq.mul(255).round_().clamp_(0, 255).to(torch.uint8), raw)
+
+    def _cut(self, gt: Tensor, lq: Tensor, raw: Raw) -> Pairs:
+        side = self._gt_size // self._scale
+        places = [
+            corner(draws(self._seed, PAIR, raw.first + (0 if self._same_crop else i)), lq.shape[2:], side)
+            for i in range(len(gt))
+        ]
+
+        def squares(planes: Tensor, factor: int) -> Tensor:
+            size = side * factor
+            return torch.stack(
+                [
+                    plane[:, top * factor : top * factor + size, left * factor : left * factor + size]
+                    for plane, (top, left) in zip(planes, places, strict=True)
+                ]
+            )
+
+        return Pairs(squares(gt, self._scale), squares(lq, 1), raw.names)
+
+    def work(self, raw: Raw) -> Raw:
+        """The same, done where the crops are read, on one thread, for workers have one and sums may depend on it."""
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            pairs = self(raw, torch.device("cpu"))
+        finally:
+            torch.set_num_threads(threads)
+        return attrs.evolve(raw, tensors=(pairs.gt, pairs.lq))
+
+
+class Degraded(Finish):
+    """Crops, or pairs that workers made of them, → pairs that went through the pool."""
+
+    def __init__(self, feed: srkit.Feed, config: RealESRGANConfig, degrader: Degrader) -> None:
+        super().__init__(feed)
+        self._degrader = degrader
+        self._pool = PairPool(config.pool, feed.batch_size) if config.pool else None
+
+    def __call__(self, raw: Raw) -> srkit.Batch:
+        """The batch."""
+        if len(raw.tensors) == 1:
+            pairs = self._degrader(raw, self.device)
+        else:
+            gt, lq = (tensor.to(self.device, non_blocking=True) for tensor in raw.tensors)
+            pairs = Pairs(gt, lq, raw.names)
+        if self._pool is not None:
+            pairs = self._pool.swap(pairs, draws(self.feed.seed, POOL, raw.first))
+        return srkit.Batch(gt=unit(pairs.gt), lq=unit(pairs.lq), names=pairs.names)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The pool."""
+        return {} if self._pool is None else {"pool": self._pool.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """The pool as it was."""
+        if self._pool is not None:
+            self._pool.load_state_dict(state.get("pool", {"names": []}), self.device)
+
+
+class RealESRGAN:
+    """Targets, degraded on the fly."""
+
+    name = "realesrgan"
+
+    def open(self, config: Mapping[str, Any], feed: srkit.Feed) -> Stream:
+        """See :class:`srkit.Dataset`; the keys are those of :class:`RealESRGANConfig`."""
+        known = filled(RealESRGANConfig, config)
+        crops = Crops(open_pictures(known.targets), known)
+        if known.degradation is None:
+            return Stream(crops, feed, Finish(feed), shuffle=known.shuffle)
+        degrader = Degrader(feed.seed, known, known.degradation)
+        work = degrader.work if known.degrade_in_workers else None
+        return Stream(crops, feed, Degraded(feed, known, degrader), work, shuffle=known.shuffle)
+
+    def sample(self, folder: Path, *, bad: int = 0) -> Mapping[str, Any]:
+        """See :class:`srkit.Dataset`."""
+        write_sample(folder, [(60, 50)] * 5, bad=bad)
+        return {"targets": str(folder), "degradation": shrink, "crop": 48, "gt_size": 32, "rotate": True, "pool": 12}
+
+
+def shrink(images: Tensor, rng: torch.Generator) -> Tensor:
+    """The mean of each 4×4 pixels, with a little noise: enough of a degradation for a sample."""
+    small = F.avg_pool2d(images, 4)
+    return small + torch.randn(small.shape, generator=rng, device=rng.device) / 100
+
+
+dataset = RealESRGAN()
