@@ -33,19 +33,3 @@ def filled(record: type[T], given: Mapping[str, Any]) -> T:
         raise
     except (TypeError, ValueError) as error:
         raise srkit.SettingsError(str(error.args[0] if error.args else error)) from error
-
-
-def whole(least: int) -> Any:
-    """A validator: a whole number of at least ``least``."""
-
-    def check(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise srkit.SettingsError(f"{attribute.name}={value!r} is not a whole number of at least {least}")
-
-    return check
-
-
-def switch(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    """A validator: true or false."""
-    if not isinstance(value, bool):
-        raise srkit.SettingsError(f"{attribute.name}={value!r} is neither true nor false")

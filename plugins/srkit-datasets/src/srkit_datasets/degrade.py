@@ -9,6 +9,8 @@ import click
 
 import srkit
 
+from .appear import whole
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -110,15 +112,11 @@ def _middle(image: Tensor) -> Tensor:
 
 
 def _write(out: Path, suffix: str, picture: Any) -> None:
-    """All of the file, or none."""
     import cv2
 
     _, data = cv2.imencode(suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-    part = out.with_name(f".{out.name}.part")
     try:
-        part.write_bytes(data.tobytes())
-        part.replace(out)
+        with whole(out) as part:
+            part.write_bytes(data.tobytes())
     except OSError as error:
         raise click.ClickException(f"cannot write {str(out)!r}: {error.strerror}") from error
-    finally:
-        part.unlink(missing_ok=True)

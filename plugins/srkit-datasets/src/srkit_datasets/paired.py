@@ -11,10 +11,11 @@ import numpy as np
 
 import srkit
 
-from .config import filled, switch, whole
+from .config import filled
 from .crop import Turn, random_pair
 from .errors import PictureError
 from .lists import read_pairs
+from .options import flag, whole
 from .partners import check_template, partners
 from .pictures import Pictures, Source, open_pictures, read
 from .samples import write_sample
@@ -35,11 +36,11 @@ class PairedConfig:
     lq: Any
     pairs: str | None = None
     lq_name: str = "{}"
-    scale: int = attrs.field(default=4, validator=whole(1))
-    gt_size: int = attrs.field(default=256, validator=whole(1))
-    flip: bool = attrs.field(default=True, validator=switch)
-    rotate: bool = attrs.field(default=True, validator=switch)
-    shuffle: bool = attrs.field(default=True, validator=switch)
+    scale: int = whole(1, None, 4)
+    gt_size: int = whole(1, None, 256)
+    flip: bool = flag(default=True)
+    rotate: bool = flag(default=True)
+    shuffle: bool = flag(default=True)
 
     def __attrs_post_init__(self) -> None:
         if self.gt_size % self.scale:
@@ -49,7 +50,7 @@ class PairedConfig:
             raise srkit.SettingsError("pairs and lq_name are two ways to say which belong together; give one")
 
 
-class Pairs:
+class PairedCrops:
     """Turned crops of pairs."""
 
     def __init__(self, config: PairedConfig) -> None:
@@ -97,7 +98,7 @@ class Paired:
     def open(self, config: Mapping[str, Any], feed: srkit.Feed) -> Stream:
         """See :class:`srkit.Dataset`; the keys are those of :class:`PairedConfig`."""
         known = filled(PairedConfig, config)
-        return Stream(Pairs(known), feed, Finish(feed), shuffle=known.shuffle)
+        return Stream(PairedCrops(known), feed, Finish(feed), shuffle=known.shuffle)
 
     def sample(self, folder: Path, *, bad: int = 0) -> Mapping[str, Any]:
         """See :class:`srkit.Dataset`."""

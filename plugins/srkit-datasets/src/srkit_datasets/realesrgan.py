@@ -14,9 +14,10 @@ from torch.nn import functional as F
 
 import srkit
 
-from .config import filled, switch, whole
+from .config import filled
 from .crop import Turn, corner, random_crop
 from .draws import DEGRADATION, PAIR, POOL, draws, torch_draws
+from .options import flag, whole
 from .pictures import Source, open_pictures, read
 from .pool import PairPool, Pairs
 from .reader import Raw
@@ -46,15 +47,15 @@ class RealESRGANConfig:
 
     targets: Any
     degradation: Degrade | None = attrs.field(default=None, validator=_callable)
-    scale: int = attrs.field(default=4, validator=whole(1))
-    crop: int = attrs.field(default=400, validator=whole(1))
-    gt_size: int = attrs.field(default=256, validator=whole(1))
-    flip: bool = attrs.field(default=True, validator=switch)
-    rotate: bool = attrs.field(default=False, validator=switch)
-    pool: int = attrs.field(default=180, validator=whole(0))
-    degrade_in_workers: bool = attrs.field(default=False, validator=switch)
-    same_crop: bool = attrs.field(default=False, validator=switch)
-    shuffle: bool = attrs.field(default=True, validator=switch)
+    scale: int = whole(1, None, 4)
+    crop: int = whole(1, None, 400)
+    gt_size: int = whole(1, None, 256)
+    flip: bool = flag(default=True)
+    rotate: bool = flag(default=False)
+    pool: int = whole(0, None, 180)
+    degrade_in_workers: bool = flag(default=False)
+    same_crop: bool = flag(default=False)
+    shuffle: bool = flag(default=True)
 
     def __attrs_post_init__(self) -> None:
         for key, value in (("crop", self.crop), ("gt_size", self.gt_size)):

@@ -10,10 +10,10 @@ import attrs
 import numpy as np
 from torch import Generator, Tensor
 
+from ..options import Range, between, shares
 from .convolve import convolve_array, convolve_tensors
 from .draws import integer, pick, uniform
 from .kernels import Kernel, bivariate, sinc
-from .options import Range, between, shares
 from .samples import Array, Degrading, Sample, each
 
 KINDS = {

@@ -10,8 +10,8 @@ import torch
 
 import srkit
 
+from ..options import check_weights, per, probability
 from .draws import Per, chance, drawn, pick
-from .options import check_weights, per, probability
 from .recipes import build
 from .samples import Degrading, Sample
 

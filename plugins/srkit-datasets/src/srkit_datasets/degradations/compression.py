@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 from torch import Generator, Tensor
 
+from ..options import Range, between, flag, whole
 from .draws import integer
 from .libjpeg import jpeg
-from .options import Range, between, flag, whole
 from .quantise import from_bytes, to_bytes
 from .samples import Array, Degrading, Sample, batched, each, on_the_cpu
 

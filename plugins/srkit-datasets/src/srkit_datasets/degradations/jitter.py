@@ -11,10 +11,10 @@ from torch import Generator, Tensor
 
 import srkit
 
+from ..options import Range, between, choice
 from .colour import SPACES, grey, hsv_of_rgb, rgb_of_hsv
 from .compose import run, step
 from .draws import uniform
-from .options import Range, between, choice
 from .samples import Degrading, Sample, batched
 
 Change: TypeAlias = tuple[float, float, float, float]

@@ -10,9 +10,9 @@ import attrs
 import torch
 from torch import Generator, Tensor
 
+from ..options import Range, between, probability
 from .colour import grey, linear_of_srgb, srgb_of_linear
 from .draws import chance, uniform
-from .options import Range, between, probability
 from .samples import Array, Degrading, Sample, each, own, to_array, to_image
 
 Strength: TypeAlias = tuple[float, bool]

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from torch import Generator, Tensor
 
-from .options import whole
+from ..options import whole
 from .samples import Array, Degrading, Sample, each
 
 

@@ -14,8 +14,8 @@ from torch import Generator, Tensor
 
 import srkit
 
+from ..options import Range, between, choice, choices, flag, per, probability
 from .draws import Per, drawn, pick, uniform
-from .options import Range, between, choice, choices, flag, per, probability
 from .samples import Array, Degrading, Sample, each, to_array, to_image
 
 Plan: TypeAlias = tuple[str, int, int]

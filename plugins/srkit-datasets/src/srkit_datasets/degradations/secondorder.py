@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import srkit
 
+from ..options import Range
 from .blur import Blur, Sinc
 from .compose import Chain, OneOf, WithProbability
 from .compression import JPEG
 from .draws import Per
 from .noise import GaussianNoise, PoissonNoise
-from .options import Range
 from .quantise import Quantise
 from .resize import Resize
 from .sharpen import UnsharpMask

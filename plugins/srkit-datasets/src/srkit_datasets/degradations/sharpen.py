@@ -9,9 +9,9 @@ import attrs
 import numpy as np
 from torch import Generator, Tensor
 
+from ..options import number, whole
 from .convolve import convolve_lines, convolve_lines_tensors
 from .kernels import Kernel, gaussian_line
-from .options import number, whole
 from .samples import Array, Degrading, Sample, each
 
 

@@ -11,8 +11,8 @@ from torch import Generator
 
 import srkit
 
+from ..options import Range, between, shares
 from .draws import pick, uniform
-from .options import Range, between, shares
 from .quantise import from_bytes, to_bytes
 from .samples import Array, Degrading, Sample, each, on_the_cpu
 

@@ -1,4 +1,4 @@
-"""Fields of degradations: options that say what is wrong with a value, and accept what YAML has."""
+"""Fields of records that say what is wrong with a value, and accept what YAML has."""
 
 from __future__ import annotations
 
@@ -63,15 +63,14 @@ def probability(default: float) -> Any:
     return number(0, 1, default)
 
 
-def whole(low: int, high: int, default: int, *, odd: bool = False) -> Any:
-    """A whole number within [low, high]."""
+def whole(low: int, high: int | None, default: int, *, odd: bool = False) -> Any:
+    """A whole number within [low, high], or of at least ``low``."""
+    bounds = f"of at least {low}" if high is None else f"within [{low}, {high}]"
 
     def check(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:
-        fits = isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
-        if not fits or (odd and value % 2 == 0):
-            _refuse(
-                attribute, value, f"{'an odd' if odd else 'a whole'} number within [{low}, {high}], such as {default}"
-            )
+        fits = isinstance(value, int) and not isinstance(value, bool) and low <= value
+        if not fits or (high is not None and value > high) or (odd and value % 2 == 0):
+            _refuse(attribute, value, f"{'an odd' if odd else 'a whole'} number {bounds}, such as {default}")
 
     return attrs.field(default=default, validator=check, kw_only=True)
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import srkit
-from srkit_datasets.degradations import options
+from srkit_datasets import options
 
 
 @attrs.frozen
@@ -21,6 +21,7 @@ class Everything:
     share: float = options.probability(0.5)
     size: int = options.whole(1, 9, 3, odd=True)
     bits: int = options.whole(1, 9, 4)
+    steps: int = options.whole(1, None, 4)
     yes: bool = options.flag(default=False)
     fruit: str = options.choice("fruit", ("apple", "pear"), "apple")
     fruits: tuple[str, ...] = options.choices("fruit", ("apple", "pear"), ("apple",))
@@ -50,6 +51,7 @@ def test_ranges_take_pairs_and_single_numbers(one, other):
         *(("share", value, r"a number within \[0, 1\]") for value in (-0.1, 1.1, "half", None, True)),
         *(("size", value, "an odd number") for value in (2, 3.0, 11)),
         *(("bits", value, "a whole number") for value in (0, 2.5, True)),
+        *(("steps", value, "a whole number of at least 1") for value in (0, "4", True)),
         *(("yes", value, "true or false") for value in (1, "yes", None)),
         ("fruit", "pair", "unknown fruit 'pair'; did you mean 'pear'"),
         *(("fruits", value, "a list of some of apple, pear") for value in ("apple", [], 3)),
