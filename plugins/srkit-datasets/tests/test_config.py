@@ -6,7 +6,7 @@ import attrs
 import pytest
 
 import srkit
-from srkit_datasets import PairedConfig, RealESRGANConfig, filled
+from srkit_datasets import JPEG, PairedConfig, RealESRGANConfig, filled
 from srkit_datasets.realesrgan import shrink
 
 
@@ -32,7 +32,17 @@ BAD = [
     (RealESRGANConfig, {"targets": "a", "pool": -1}, "pool=-1; expected a whole number of at least 0"),
     (RealESRGANConfig, {"targets": "a", "scale": True}, "scale=True; expected a whole number"),
     (RealESRGANConfig, {"targets": "a", "flip": "yes"}, "flip='yes'; expected true or false"),
-    (RealESRGANConfig, {"targets": "a", "degradation": 5}, "degradation=5 is no function"),
+    (RealESRGANConfig, {"targets": "a", "degradation": 5}, "degradation=5; expected a function of (images, generator)"),
+    (RealESRGANConfig, {"targets": "a", "degradation": JPEG}, "expected a function of (images, generator)"),
+    (RealESRGANConfig, {"targets": "a", "degradation": ["jpg"]}, "unknown degradation 'jpg'; did you mean 'jpeg'"),
+    (RealESRGANConfig, {"targets": "a", "degradation": {"jpeg": {"quality": 0}}}, "quality=(0, 0); expected two whole"),
+    (RealESRGANConfig, {"targets": "a", "degradation": "third-order"}, "unknown recipe 'third-order'; did you mean"),
+    (RealESRGANConfig, {"targets": "a", "degradation": "none.yaml"}, "there is no file 'none.yaml'"),
+    (
+        RealESRGANConfig,
+        {"targets": "a", "degradation": {"scale": 2, "steps": ["jpeg"]}},
+        "degradation has scale=2, the data set scale=4; give both the same",
+    ),
     (RealESRGANConfig, {"targets": "a", "degradation": shrink, "crop": 402}, "crop=402 is not a multiple of scale=4"),
     (RealESRGANConfig, {"targets": "a", "degradation": shrink, "crop": 200}, "gt_size=256 does not fit into crop=200"),
     (PairedConfig, {"gt": "a"}, "the key 'lq' is missing"),
@@ -44,7 +54,9 @@ BAD = [
 
 @pytest.mark.parametrize(("record", "given", "words"), BAD)
 def test_what_means_nothing_is_refused(record, given, words):
-    """A configuration that means nothing is a SettingsError that names the key."""
-    with pytest.raises(srkit.SettingsError) as caught:
+    """A configuration that means nothing is a SettingsError, or UnknownName in a recipe, that names the key."""
+    with pytest.raises((srkit.SettingsError, srkit.UnknownName)) as caught:
         filled(record, given)
     assert words in str(caught.value)
+    if "degradation" in given and "crop" not in given:
+        assert caught.value.__notes__[-1] == "in the key 'degradation'"

@@ -6,10 +6,12 @@ import itertools
 
 import pytest
 import torch
+import yaml
 from torch.nn import functional as F
 
 import srkit
 import srkit.testing
+from srkit_datasets import dump, second_order
 from srkit_datasets.realesrgan import dataset
 
 
@@ -75,6 +77,7 @@ def test_the_generator_is_the_batchs_own(folder):
     drawn = []
 
     def draw(images, rng):
+        assert rng.device.type == "cpu"
         drawn.append(torch.rand(3, generator=rng).tolist())
         return mean(images, rng)
 
@@ -82,6 +85,20 @@ def test_the_generator_is_the_batchs_own(folder):
     batches(folder, degradation=draw)
     assert drawn[:6] == drawn[6:]
     assert len({tuple(numbers) for numbers in drawn[:6]}) == 6
+
+
+def test_degradations_are_named_as_in_recipes(folder, tmp_path):
+    """A shipped recipe, its file, what it says, and the degradation itself make the same batches; the scale follows."""
+    made = second_order(2)
+    (tmp_path / "mine.yaml").write_text(dump(made))
+    expected = batches(folder, 2, scale=2, degradation=made)
+    said = yaml.safe_load(dump(made))
+    for degradation in ("second-order", tmp_path / "mine.yaml", str(tmp_path / "mine.yaml"), said):
+        for one, other in zip(batches(folder, 2, scale=2, degradation=degradation), expected, strict=True):
+            assert other.lq.shape == (4, 3, 8, 8)
+            assert torch.equal(one.lq, other.lq)
+    (batch,) = batches(folder, 1, degradation=[{"resize": {"of": "goal", "modes": ["area"]}}])
+    assert (batch.lq - F.avg_pool2d(batch.gt, 4)).abs().max() <= 0.5 / 255 + 1e-6
 
 
 def test_a_degradation_of_another_scale_is_told(folder):

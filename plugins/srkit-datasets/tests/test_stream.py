@@ -123,6 +123,21 @@ def test_degrading_in_workers_changes_nothing_but_the_place(folder):
     stream.close()
 
 
+@pytest.mark.parametrize("in_workers", [False, True])
+def test_recipes_make_the_same_with_any_workers(folder, in_workers):
+    """Real-ESRGAN's degradation, by its name, gives the same bits with 0, 1 and 4 workers, and after a restart."""
+    config = {"degradation": "second-order", "degrade_in_workers": in_workers}
+    expected = taken(opened(folder, config={"degradation": "second-order"}), 6)
+    for workers in (0, 1, 4):
+        stream = opened(folder, config=config, workers=workers)
+        assert taken(stream, 4) == expected[:4]
+        restored = opened(folder, config=config, workers=1 - min(workers, 1))
+        restored.load_state_dict(saved(stream))
+        stream.close()
+        assert taken(restored, 2) == expected[4:]
+        restored.close()
+
+
 def wrong(images, rng):
     """A degradation of another scale."""
     return images

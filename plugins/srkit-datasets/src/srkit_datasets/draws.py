@@ -8,6 +8,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from .degradations.draws import seeded
+
 ORDER, ITEM, PAIR, POOL, DEGRADATION = range(5)
 """What numbers are drawn for; each has a stream of its own."""
 
@@ -17,11 +19,11 @@ def draws(seed: int, purpose: int, *position: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, purpose, *position))))
 
 
-def torch_draws(device: torch.device, seed: int, purpose: int, *position: int) -> torch.Generator:
-    """Likewise, for torch."""
+def torch_draws(seed: int, purpose: int, *position: int) -> torch.Generator:
+    """Likewise, for torch, on the CPU: so they are the same wherever the pictures are."""
     (word,) = np.random.SeedSequence((seed, purpose, *position)).generate_state(1, np.uint64)
     # torch takes what fits a signed number; the CPU's generator keeps the lower half of it, so hashing comes first.
-    return torch.Generator(device).manual_seed(int(word) >> 1)
+    return seeded(int(word) >> 1)
 
 
 class Order:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import attrs
 import numpy as np
@@ -15,22 +15,15 @@ from torch.nn import functional as F
 import srkit
 
 from .config import filled
-from .crop import Turn, corner, random_crop
-from .draws import DEGRADATION, PAIR, POOL, draws, torch_draws
+from .crop import Turn, random_crop
+from .degrader import Degrade, Degrader, meant
+from .draws import POOL, draws
 from .options import flag, whole
 from .pictures import Source, open_pictures, read
 from .pool import PairPool, Pairs
 from .reader import Raw
 from .samples import write_sample
-from .stream import Finish, Stream, to_planes, unit
-
-Degrade: TypeAlias = Callable[[Tensor, torch.Generator], Tensor]
-"""(B, 3, H, W) float32 in [0, 1] and where to draw from → (B, 3, H / scale, W / scale), on the same device."""
-
-
-def _callable(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    if value is not None and not callable(value):
-        raise srkit.SettingsError(f"{attribute.name}={value!r} is no function of (images, generator)")
+from .stream import Finish, Stream, unit
 
 
 @attrs.frozen(kw_only=True)
@@ -38,15 +31,17 @@ class RealESRGANConfig:
     """What is read and what is made of it; the figures are Real-ESRGAN's.
 
     ``targets``: see :func:`srkit_datasets.open_pictures`. ``crop``: pixels a side that are cut from a target; ``flip``
-    mirrors half of them, ``rotate`` turns them by quarters, too. ``degradation`` is run on batches of crops; of what comes
-    out, squares of ``gt_size`` target pixels and what matches them are given, rounded to 8 bits, after they went through a
-    pool of ``pool`` pairs (0 for none). Without it the crops are given as they are. ``same_crop``: one place for all
-    squares of a batch, as in Real-ESRGAN, instead of one for each. ``degrade_in_workers``: by each worker on one thread of
-    the processor, not where the batches are wanted; for degradations that compress with libraries, or without a GPU.
+    mirrors half of them, ``rotate`` turns them by quarters, too. ``degradation`` is run on batches of crops: a function of
+    (images, generator), such as an :class:`srkit.Degradation`, a shipped recipe's name, a YAML file, or a mapping or list as
+    in one; ``scale`` is that of a recipe that says none, or is shipped. Of what comes out, squares of ``gt_size`` target
+    pixels and what matches them are given, rounded to 8 bits, after they went through a pool of ``pool`` pairs (0 for none).
+    Without it the crops are given as they are. ``same_crop``: one place for all squares of a batch, as in Real-ESRGAN,
+    instead of one for each. ``degrade_in_workers``: by each worker on one thread of the processor, not where the batches are
+    wanted; for degradations that compress with libraries, or without a GPU.
     """
 
     targets: Any
-    degradation: Degrade | None = attrs.field(default=None, validator=_callable)
+    degradation: Any = None
     scale: int = whole(1, None, 4)
     crop: int = whole(1, None, 400)
     gt_size: int = whole(1, None, 256)
@@ -58,11 +53,18 @@ class RealESRGANConfig:
     shuffle: bool = flag(default=True)
 
     def __attrs_post_init__(self) -> None:
+        if self.degradation is None:
+            return
+        self.degrade()
         for key, value in (("crop", self.crop), ("gt_size", self.gt_size)):
-            if self.degradation is not None and value % self.scale:
+            if value % self.scale:
                 raise srkit.SettingsError(f"{key}={value} is not a multiple of scale={self.scale}")
-        if self.degradation is not None and self.gt_size > self.crop:
+        if self.gt_size > self.crop:
             raise srkit.SettingsError(f"gt_size={self.gt_size} does not fit into crop={self.crop}")
+
+    def degrade(self) -> Degrade | None:
+        """What ``degradation`` means."""
+        return None if self.degradation is None else meant(self.degradation, self.scale)
 
 
 class Crops:
@@ -77,57 +79,6 @@ class Crops:
         """One crop (crop, crop, 3)."""
         turn = Turn.drawn(rng, flip=self._flip, rotate=self._rotate)
         return (random_crop(turn(read(self._source, index)), self._side, rng),)
-
-
-class Degrader:
-    """Crops → pairs: degraded, cut, rounded to 8 bits. It can be pickled if the degradation can."""
-
-    def __init__(self, seed: int, config: RealESRGANConfig, degrade: Degrade) -> None:
-        self._seed, self._degrade = seed, degrade
-        self._scale, self._crop, self._gt_size = config.scale, config.crop, config.gt_size
-        self._same_crop = config.same_crop
-
-    def __call__(self, raw: Raw, device: torch.device) -> Pairs:
-        """Pairs of uint8."""
-        gt = to_planes(raw.tensors[0], device)
-        with torch.no_grad():
-            lq = self._degrade(unit(gt), torch_draws(device, self._seed, DEGRADATION, raw.first))
-        side = self._crop // self._scale
-        if lq.shape != (len(gt), 3, side, side):
-            raise srkit.SettingsError(
-                f"the degradation made {tuple(lq.shape)} of {tuple(gt.shape)}; with scale={self._scale} it must make "
-                f"{(len(gt), 3, side, side)}"
-            )
-        # In 8 bits, as files have them, which is also all that the pool has to hold.
-        return self._cut(gt, lq.mul(255).round_().clamp_(0, 255).to(torch.uint8), raw)
-
-    def _cut(self, gt: Tensor, lq: Tensor, raw: Raw) -> Pairs:
-        side = self._gt_size // self._scale
-        places = [
-            corner(draws(self._seed, PAIR, raw.first + (0 if self._same_crop else i)), lq.shape[2:], side)
-            for i in range(len(gt))
-        ]
-
-        def squares(planes: Tensor, factor: int) -> Tensor:
-            size = side * factor
-            return torch.stack(
-                [
-                    plane[:, top * factor : top * factor + size, left * factor : left * factor + size]
-                    for plane, (top, left) in zip(planes, places, strict=True)
-                ]
-            )
-
-        return Pairs(squares(gt, self._scale), squares(lq, 1), raw.names)
-
-    def work(self, raw: Raw) -> Raw:
-        """The same, done where the crops are read, on one thread, for workers have one and sums may depend on it."""
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            pairs = self(raw, torch.device("cpu"))
-        finally:
-            torch.set_num_threads(threads)
-        return attrs.evolve(raw, tensors=(pairs.gt, pairs.lq))
 
 
 class Degraded(Finish):
@@ -168,9 +119,10 @@ class RealESRGAN:
         """See :class:`srkit.Dataset`; the keys are those of :class:`RealESRGANConfig`."""
         known = filled(RealESRGANConfig, config)
         crops = Crops(open_pictures(known.targets), known)
-        if known.degradation is None:
+        degrade = known.degrade()
+        if degrade is None:
             return Stream(crops, feed, Finish(feed), shuffle=known.shuffle)
-        degrader = Degrader(feed.seed, known, known.degradation)
+        degrader = Degrader(feed.seed, known, degrade)
         work = degrader.work if known.degrade_in_workers else None
         return Stream(crops, feed, Degraded(feed, known, degrader), work, shuffle=known.shuffle)
 
@@ -183,7 +135,7 @@ class RealESRGAN:
 def shrink(images: Tensor, rng: torch.Generator) -> Tensor:
     """The mean of each 4×4 pixels, with a little noise: enough of a degradation for a sample."""
     small = F.avg_pool2d(images, 4)
-    return small + torch.randn(small.shape, generator=rng, device=rng.device) / 100
+    return small + torch.randn(small.shape, generator=rng).to(images.device) / 100
 
 
 dataset = RealESRGAN()

@@ -160,4 +160,4 @@ def _as_it_is(raw: Raw) -> Raw:
 
 
 def _one_thread(_: int) -> None:
-    cv2.setNumThreads(0)
+    cv2.setNumThreads(1)

@@ -98,6 +98,11 @@ def parse(text: str) -> srkit.Degradation:
         said = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise srkit.SettingsError(f"this is no YAML: {error}") from error
+    return described(said)
+
+
+def described(said: Any) -> srkit.Degradation:
+    """The degradation of what a recipe holds: one degradation, or the options of a chain, or its steps alone."""
     if isinstance(said, list) or (isinstance(said, Mapping) and "steps" in said):
         said = {"chain": said}
     return build(said)
