@@ -17,12 +17,14 @@ class Batch:
     """Pictures to learn from.
 
     ``gt``: targets, (B, 3, H, W) float32, RGB, in [0, 1]. ``lq``: what the network is given, (B, 3, H / s, W / s) likewise;
-    None where the trainer makes it. ``names``: the file each came from.
+    None where the trainer makes it. ``names``: the file each came from. ``gt_usm``: the same targets sharpened, like ``gt``,
+    for losses that want the network to reach those; None where none were asked for.
     """
 
     gt: Tensor
     lq: Tensor | None = None
     names: tuple[str, ...] = ()
+    gt_usm: Tensor | None = None
 
 
 @attrs.frozen(kw_only=True)

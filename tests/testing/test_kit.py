@@ -373,6 +373,12 @@ class _Loud(GoodData):
         return super().numbers(shape, rng) * 255
 
 
+class _Oversharp(GoodData):
+    def batch(self, stream):
+        batch = super().batch(stream)
+        return attrs.evolve(batch, gt_usm=batch.lq)
+
+
 class _Global(GoodData):
     def numbers(self, shape, rng):
         return torch.rand(shape)
@@ -416,6 +422,7 @@ class _Moving(GoodData):
 
 DATASET_CULPRITS = [
     (_Loud, "gives_pictures", r"gt is \(4, 3, 8, 8\) torch.float32 in"),
+    (_Oversharp, "gives_pictures", r"gt_usm is \(4, 3, 2, 2\) torch.float32 .*; expected \(4, 3, 8, 8\)"),
     (_Global, "follows_the_seed", "gave other batches the second time"),
     (_Sticky, "follows_the_seed", "another seed gave the same"),
     (_Running, "workers_change_nothing", "1 workers gave other batches"),

@@ -45,6 +45,8 @@ BAD = [
     ),
     (RealESRGANConfig, {"targets": "a", "degradation": shrink, "crop": 402}, "crop=402 is not a multiple of scale=4"),
     (RealESRGANConfig, {"targets": "a", "degradation": shrink, "crop": 200}, "gt_size=256 does not fit into crop=200"),
+    (RealESRGANConfig, {"targets": "a", "sharpen": True}, "sharpen=True needs a degradation"),
+    (RealESRGANConfig, {"targets": "a", "sharpen": 1}, "sharpen=1; expected true or false"),
     (PairedConfig, {"gt": "a"}, "the key 'lq' is missing"),
     (PairedConfig, {"gt": "a", "lq": "b", "gt_size": 30}, "gt_size=30 is not a multiple of scale=4"),
     (PairedConfig, {"gt": "a", "lq": "b", "lq_name": "x4"}, "lq_name='x4' must hold {} once"),

@@ -16,18 +16,18 @@ from srkit_datasets import PairPool
 from srkit_datasets.pool import Pairs
 
 
-def batch(first, count):
+def batch(first, count, *, sharpened=True):
     """Pairs that are told apart by their values."""
     values = torch.arange(first, first + count, dtype=torch.int32).reshape(-1, 1, 1, 1)
-    return Pairs(
-        values.expand(-1, 3, 4, 4), -values.expand(-1, 3, 1, 1), tuple(f"{n}" for n in range(first, first + count))
-    )
+    gt, lq = values.expand(-1, 3, 4, 4), -values.expand(-1, 3, 1, 1)
+    return Pairs(gt, lq, tuple(f"{n}" for n in range(first, first + count)), 2 * gt if sharpened else None)
 
 
 def numbers(pairs):
     """Their values, which pair and name must have in common."""
     found = pairs.gt[:, 0, 0, 0].tolist()
     assert [-n for n in pairs.lq[:, 0, 0, 0].tolist()] == found
+    assert [n // 2 for n in pairs.gt_usm[:, 0, 0, 0].tolist()] == found
     assert [int(name) for name in pairs.names] == found
     return found
 
@@ -87,5 +87,9 @@ def test_sizes_that_do_not_fit():
     pool.swap(batch(0, 4), np.random.default_rng(0))
     with pytest.raises(srkit.SettingsError, match="use the same size"):
         PairPool(2, 2).load_state_dict(pool.state_dict(), torch.device("cpu"))
+    with pytest.raises(
+        srkit.SettingsError, match="holds gt, lq, gt_usm of each pair, and gt, lq came; use the same sharpen"
+    ):
+        pool.swap(batch(0, 4, sharpened=False), np.random.default_rng(0))
     with pytest.raises(srkit.SettingsError, match="does not fit the 4 places left"):
         pool.swap(batch(0, 5), np.random.default_rng(0))

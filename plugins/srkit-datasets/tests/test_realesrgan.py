@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 import srkit
 import srkit.testing
-from srkit_datasets import dump, second_order
+from srkit_datasets import UnsharpMask, dump, second_order
 from srkit_datasets.realesrgan import dataset
 
 
@@ -99,6 +99,37 @@ def test_degradations_are_named_as_in_recipes(folder, tmp_path):
             assert torch.equal(one.lq, other.lq)
     (batch,) = batches(folder, 1, degradation=[{"resize": {"of": "goal", "modes": ["area"]}}])
     assert (batch.lq - F.avg_pool2d(batch.gt, 4)).abs().max() <= 0.5 / 255 + 1e-6
+
+
+@pytest.mark.parametrize("pool", [0, 8])
+@pytest.mark.parametrize("rotate", [False, True])
+def test_sharpened_targets_match(folder, pool, rotate):
+    """The input is made of exactly the sharpened target, which is the plain one sharpened, rounded to 8 bits."""
+    for batch in batches(folder, sharpen=True, pool=pool, rotate=rotate):
+        assert torch.equal(batch.gt_usm, (batch.gt_usm * 255).round() / 255)
+        assert (batch.lq - F.avg_pool2d(batch.gt_usm, 4)).abs().max() <= 1 / 255 + 1e-6
+        assert not torch.equal(batch.gt_usm, batch.gt)
+    whole = {"sharpen": True, "gt_size": 32, "pool": pool, "rotate": rotate}
+    for batch in batches(folder, **whole):
+        sharp = UnsharpMask()(batch.gt, torch.Generator())
+        assert torch.equal(batch.gt_usm, (sharp * 255).round() / 255)
+    idle = [{"unsharp-mask": {"weight": 0}}, {"resize": {"of": "goal", "modes": ["area"]}}]
+    for batch in batches(folder, sharpen=True, degradation=idle, pool=pool, rotate=rotate):
+        assert torch.equal(batch.gt_usm, batch.gt)
+        assert (batch.lq - F.avg_pool2d(batch.gt, 4)).abs().max() <= 0.5 / 255 + 1e-6
+
+
+def test_nothing_is_sharpened_twice(folder):
+    """With a recipe that begins by sharpening, inputs and targets are the same to the bit whether sharpen is asked for."""
+    for degradation in ("second-order", second_order()):
+        plain, sharp = (batches(folder, degradation=degradation, pool=8, sharpen=asked) for asked in (False, True))
+        for one, other in zip(plain, sharp, strict=True):
+            assert torch.equal(one.lq, other.lq)
+            assert torch.equal(one.gt, other.gt)
+            assert one.gt_usm is None
+            assert other.gt_usm is not None
+    by_hand = batches(folder, degradation=second_order(sharpen=False), pool=8, sharpen=True)
+    assert all(torch.equal(one.lq, other.lq) for one, other in zip(by_hand, sharp, strict=True))
 
 
 def test_a_degradation_of_another_scale_is_told(folder):

@@ -41,7 +41,7 @@ def opened(folder, *, config=None, **feed):
 def taken(stream, count):
     """So many batches, as plain lists that compare by every bit."""
     return [
-        (batch.names, batch.gt.numpy().tobytes(), batch.lq is not None and batch.lq.numpy().tobytes())
+        (batch.names, *(p is not None and p.numpy().tobytes() for p in (batch.gt, batch.lq, batch.gt_usm)))
         for batch in itertools.islice(stream, count)
     ]
 
@@ -123,11 +123,12 @@ def test_degrading_in_workers_changes_nothing_but_the_place(folder):
     stream.close()
 
 
+@pytest.mark.parametrize("sharpen", [False, True])
 @pytest.mark.parametrize("in_workers", [False, True])
-def test_recipes_make_the_same_with_any_workers(folder, in_workers):
+def test_recipes_make_the_same_with_any_workers(folder, in_workers, sharpen):
     """Real-ESRGAN's degradation, by its name, gives the same bits with 0, 1 and 4 workers, and after a restart."""
-    config = {"degradation": "second-order", "degrade_in_workers": in_workers}
-    expected = taken(opened(folder, config={"degradation": "second-order"}), 6)
+    config = {"degradation": "second-order", "sharpen": sharpen, "degrade_in_workers": in_workers}
+    expected = taken(opened(folder, config={**config, "degrade_in_workers": False}), 6)
     for workers in (0, 1, 4):
         stream = opened(folder, config=config, workers=workers)
         assert taken(stream, 4) == expected[:4]
@@ -159,9 +160,9 @@ def test_ranks_together_give_what_one_would(folder, world_size):
 def test_batches_of_another_size_go_on_with_the_next_picture(folder):
     """A state may be taken up by another number of processes with batches of another size: no picture is lost or doubled."""
     config = {"pool": 0, "degradation": None}
-    expected = [name for names, _, _ in taken(opened(folder, config=config, batch_size=1), 14) for name in names]
+    expected = [name for names, *_ in taken(opened(folder, config=config, batch_size=1), 14) for name in names]
     stream = opened(folder, config=config, batch_size=2)
-    found = [name for names, _, _ in taken(stream, 3) for name in names]
+    found = [name for names, *_ in taken(stream, 3) for name in names]
     ranks = [opened(folder, config=config, batch_size=4, rank=rank, world_size=2) for rank in (0, 1)]
     for rank in ranks:
         rank.load_state_dict(saved(stream))
@@ -188,7 +189,7 @@ def test_bad_files_are_left_out(folder, caplog):
         stream = opened(folder, bad_limit=1)
         expected = taken(stream, 10)
     assert [record.getMessage() for record in caplog.records] == [f"left out: {bad}: {stream.bad[str(bad)]}"]
-    assert not [name for names, _, _ in expected for name in names if name.startswith("03")]
+    assert not [name for names, *_ in expected for name in names if name.startswith("03")]
     with_workers = opened(folder, bad_limit=1, workers=2)
     assert taken(with_workers, 5) == expected[:5]
     restored = opened(folder, bad_limit=1)
@@ -221,6 +222,16 @@ def test_only_bad_files(folder):
         path.write_bytes(b"")
     with pytest.raises(srkit.DatasetError, match="none of the 7 pictures can be used"):
         next(opened(folder))
+
+
+def test_a_pool_of_pairs_without_sharpened_targets_is_refused(folder):
+    """A state whose pool holds no sharpened targets cannot go on with them, which the first batch tells."""
+    stream = opened(folder)
+    taken(stream, 1)
+    restored = opened(folder, config={"sharpen": True})
+    restored.load_state_dict(saved(stream))
+    with pytest.raises(srkit.SettingsError, match="use the same sharpen"):
+        next(restored)
 
 
 def test_states_of_others_are_refused(folder):

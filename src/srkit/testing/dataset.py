@@ -51,7 +51,8 @@ def _equal(one: list[Batch], other: list[Batch]) -> bool:
         return (a is None) == (b is None) and (a is None or b is None or torch.equal(a, b))
 
     return len(one) == len(other) and all(
-        same(a.gt, b.gt) and same(a.lq, b.lq) and a.names == b.names for a, b in zip(one, other, strict=True)
+        same(a.gt, b.gt) and same(a.lq, b.lq) and same(a.gt_usm, b.gt_usm) and a.names == b.names
+        for a, b in zip(one, other, strict=True)
     )
 
 
@@ -75,6 +76,10 @@ def gives_pictures(dataset: Dataset) -> None:
         require(_is_picture(batch.gt, 4), f"gt is {_told(batch.gt)}; expected (4, 3, H, W) float32 in [0, 1]")
         require(len(batch.names) == 4, f"there are {len(batch.names)} names for 4 pictures")
         require(batch.gt.shape == batches[0].gt.shape, "batches differ in size; crop to one")
+        require(
+            batch.gt_usm is None or (_is_picture(batch.gt_usm, 4) and batch.gt_usm.shape == batch.gt.shape),
+            f"gt_usm is {_told(batch.gt_usm)}; expected {tuple(batch.gt.shape)} float32 in [0, 1], as gt",
+        )
         if batch.lq is not None:
             require(_is_picture(batch.lq, 4), f"lq is {_told(batch.lq)}; expected (4, 3, h, w) float32 in [0, 1]")
             height, width = batch.lq.shape[2:]

@@ -14,7 +14,9 @@ import srkit
 
 from .crop import corner
 from .degradations.compose import Chain
+from .degradations.draws import seeded
 from .degradations.recipes import described, load_recipe, shipped
+from .degradations.sharpen import UnsharpMask
 from .draws import DEGRADATION, PAIR, draws, torch_draws
 from .pool import Pairs
 from .reader import Raw
@@ -67,32 +69,46 @@ def _scaled(degrade: Degrade, scale: int) -> Degrade:
     return attrs.evolve(degrade, scale=scale)
 
 
+def parted(degrade: Degrade) -> tuple[UnsharpMask, Degrade]:
+    """What sharpens, and the degradation without it: a chain's first step, if that sharpens, so that nothing does twice."""
+    if isinstance(degrade, Chain) and degrade.steps and isinstance(degrade.steps[0], UnsharpMask):
+        return degrade.steps[0], attrs.evolve(degrade, steps=degrade.steps[1:])
+    return UnsharpMask(), degrade
+
+
 class Degrader:
     """Crops → pairs of uint8. It can be pickled if the degradation can."""
 
     def __init__(self, seed: int, config: RealESRGANConfig, degrade: Degrade) -> None:
         self._seed, self._degrade = seed, degrade
+        self._mask: UnsharpMask | None = None
+        if config.sharpen:
+            self._mask, self._degrade = parted(degrade)
         self._scale, self._crop, self._gt_size = config.scale, config.crop, config.gt_size
         self._same_crop = config.same_crop
 
     def __call__(self, raw: Raw, device: torch.device) -> Pairs:
         """The pairs, on the device."""
         gt = to_planes(raw.tensors[0], device)
+        crops, gt_usm = unit(gt), None
         with torch.no_grad():
-            lq = self._degrade(unit(gt), torch_draws(self._seed, DEGRADATION, raw.first))
+            if self._mask is not None:
+                crops = self._mask(crops, seeded(0))  # it draws nothing
+                gt_usm = levels(crops)
+            lq = self._degrade(crops, torch_draws(self._seed, DEGRADATION, raw.first))
         side = self._crop // self._scale
         if lq.shape != (len(gt), 3, side, side):
             raise srkit.SettingsError(
                 f"the degradation made {tuple(lq.shape)} of {tuple(gt.shape)}; with scale={self._scale} it must make "
                 f"{(len(gt), 3, side, side)}"
             )
-        return self._cut(gt, levels(lq), raw)
+        return self._cut(Pairs(gt, levels(lq), raw.names, gt_usm), raw.first)
 
-    def _cut(self, gt: Tensor, lq: Tensor, raw: Raw) -> Pairs:
+    def _cut(self, pairs: Pairs, first: int) -> Pairs:
         side = self._gt_size // self._scale
         places = [
-            corner(draws(self._seed, PAIR, raw.first + (0 if self._same_crop else i)), lq.shape[2:], side)
-            for i in range(len(gt))
+            corner(draws(self._seed, PAIR, first + (0 if self._same_crop else i)), pairs.lq.shape[2:], side)
+            for i in range(len(pairs.names))
         ]
 
         def squares(planes: Tensor, factor: int) -> Tensor:
@@ -104,7 +120,8 @@ class Degrader:
                 ]
             )
 
-        return Pairs(squares(gt, self._scale), squares(lq, 1), raw.names)
+        cut = {key: squares(planes, 1 if key == "lq" else self._scale) for key, planes in pairs.planes.items()}
+        return Pairs(names=pairs.names, **cut)
 
     def work(self, raw: Raw) -> Raw:
         """The same, done where the crops are read, on one thread, for workers have one and sums may depend on it."""
@@ -114,7 +131,7 @@ class Degrader:
             pairs = self(raw, torch.device("cpu"))
         finally:
             torch.set_num_threads(threads)
-        return attrs.evolve(raw, tensors=(pairs.gt, pairs.lq))
+        return attrs.evolve(raw, tensors=tuple(pairs.planes.values()))
 
 
 def levels(planes: Tensor) -> Tensor:

@@ -15,11 +15,18 @@ import srkit
 
 @attrs.frozen(eq=False)
 class Pairs:
-    """Aligned pairs: (B, 3, H, W), (B, 3, H / s, W / s), and B names."""
+    """Aligned pairs: (B, 3, H, W), (B, 3, H / s, W / s), B names, and perhaps the targets sharpened, (B, 3, H, W)."""
 
     gt: Tensor
     lq: Tensor
     names: tuple[str, ...]
+    gt_usm: Tensor | None = None
+
+    @property
+    def planes(self) -> dict[str, Tensor]:
+        """The tensors, by name."""
+        planes = {"gt": self.gt, "lq": self.lq}
+        return planes if self.gt_usm is None else {**planes, "gt_usm": self.gt_usm}
 
 
 class PairPool:
@@ -35,8 +42,7 @@ class PairPool:
             choices = " or ".join(str(n) for n in (below, below + batch_size) if n)
             raise srkit.SettingsError(f"pool={size} is not a multiple of the batch size {batch_size}; choose {choices}")
         self.size = size
-        self._gt: Tensor | None = None
-        self._lq: Tensor | None = None
+        self._planes: dict[str, Tensor] = {}
         self._names: list[str] = []
 
     def __len__(self) -> int:
@@ -45,12 +51,17 @@ class PairPool:
     def swap(self, pairs: Pairs, rng: np.random.Generator) -> Pairs:
         """Pairs for pairs; while the pool fills, what came is kept and given back."""
         count = len(pairs.names)
-        if self._gt is None or self._lq is None:
-            self._gt = pairs.gt.new_empty((self.size, *pairs.gt.shape[1:]))
-            self._lq = pairs.lq.new_empty((self.size, *pairs.lq.shape[1:]))
+        if not self._planes:
+            self._planes = {key: self._places(tensor) for key, tensor in pairs.planes.items()}
+        if self._planes.keys() != pairs.planes.keys():
+            raise srkit.SettingsError(
+                f"the pool holds {', '.join(self._planes)} of each pair, and {', '.join(pairs.planes)} came; use the same "
+                f"sharpen as when the state was taken"
+            )
         filled = len(self)
         if filled + count <= self.size:
-            self._gt[filled : filled + count], self._lq[filled : filled + count] = pairs.gt, pairs.lq
+            for key, tensor in pairs.planes.items():
+                self._planes[key][filled : filled + count] = tensor
             self._names.extend(pairs.names)
             return pairs
         if filled < self.size:
@@ -59,18 +70,18 @@ class PairPool:
             )
         places = rng.choice(self.size, count, replace=False)
         chosen = torch.from_numpy(places).to(pairs.gt.device)
-        out = Pairs(self._gt[chosen], self._lq[chosen], tuple(self._names[place] for place in places))
-        self._gt[chosen], self._lq[chosen] = pairs.gt, pairs.lq
+        given = {key: tensor[chosen] for key, tensor in self._planes.items()}
+        out = Pairs(names=tuple(self._names[place] for place in places), **given)
+        for key, tensor in pairs.planes.items():
+            self._planes[key][chosen] = tensor
         for place, name in zip(places, pairs.names, strict=True):
             self._names[place] = name
         return out
 
     def state_dict(self) -> dict[str, Any]:
         """The pairs in it, copied."""
-        if self._gt is None or self._lq is None:
-            return {"names": []}
-        gt, lq = (tensor[: len(self)].cpu().clone() for tensor in (self._gt, self._lq))
-        return {"gt": gt, "lq": lq, "names": [*self._names]}
+        held = {key: tensor[: len(self)].cpu().clone() for key, tensor in self._planes.items()}
+        return {**held, "names": [*self._names]}
 
     def load_state_dict(self, state: Mapping[str, Any], device: torch.device) -> None:
         """Hold what it held when the state was taken. Raises SettingsError if that is more than it has places for."""
@@ -79,8 +90,10 @@ class PairPool:
             raise srkit.SettingsError(
                 f"the state has a pool of {len(names)} pairs, and pool={self.size}; use the same size"
             )
-        self._names, self._gt, self._lq = names, None, None
-        if names:
-            gt, lq = state["gt"].to(device), state["lq"].to(device)
-            self._gt, self._lq = (tensor.new_empty((self.size, *tensor.shape[1:])) for tensor in (gt, lq))
-            self._gt[: len(names)], self._lq[: len(names)] = gt, lq
+        held = {key: tensor.to(device) for key, tensor in state.items() if key != "names"}
+        self._names, self._planes = names, {key: self._places(tensor) for key, tensor in held.items()}
+        for key, tensor in held.items():
+            self._planes[key][: len(names)] = tensor
+
+    def _places(self, tensor: Tensor) -> Tensor:
+        return tensor.new_empty((self.size, *tensor.shape[1:]))

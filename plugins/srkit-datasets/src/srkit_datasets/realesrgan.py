@@ -35,13 +35,15 @@ class RealESRGANConfig:
     (images, generator), such as an :class:`srkit.Degradation`, a shipped recipe's name, a YAML file, or a mapping or list as
     in one; ``scale`` is that of a recipe that says none, or is shipped. Of what comes out, squares of ``gt_size`` target
     pixels and what matches them are given, rounded to 8 bits, after they went through a pool of ``pool`` pairs (0 for none).
-    Without it the crops are given as they are. ``same_crop``: one place for all squares of a batch, as in Real-ESRGAN,
-    instead of one for each. ``degrade_in_workers``: by each worker on one thread of the processor, not where the batches are
-    wanted; for degradations that compress with libraries, or without a GPU.
+    Without it the crops are given as they are. ``sharpen``: degrade sharpened crops, and give both them and the plain ones;
+    by the unsharp mask that a recipe begins with, in its place, else by that of Real-ESRGAN. ``same_crop``: one place for
+    all squares of a batch, as in Real-ESRGAN, instead of one for each. ``degrade_in_workers``: by each worker on one thread
+    of the processor, not where the batches are wanted; for degradations that compress with libraries, or without a GPU.
     """
 
     targets: Any
     degradation: Any = None
+    sharpen: bool = flag(default=False)
     scale: int = whole(1, None, 4)
     crop: int = whole(1, None, 400)
     gt_size: int = whole(1, None, 256)
@@ -54,6 +56,10 @@ class RealESRGANConfig:
 
     def __attrs_post_init__(self) -> None:
         if self.degradation is None:
+            if self.sharpen:
+                raise srkit.SettingsError(
+                    "sharpen=True needs a degradation; without one the crops are given as they are"
+                )
             return
         self.degrade()
         for key, value in (("crop", self.crop), ("gt_size", self.gt_size)):
@@ -94,11 +100,12 @@ class Degraded(Finish):
         if len(raw.tensors) == 1:
             pairs = self._degrader(raw, self.device)
         else:
-            gt, lq = (tensor.to(self.device, non_blocking=True) for tensor in raw.tensors)
-            pairs = Pairs(gt, lq, raw.names)
+            gt, lq, *more = (tensor.to(self.device, non_blocking=True) for tensor in raw.tensors)
+            pairs = Pairs(gt, lq, raw.names, *more)
         if self._pool is not None:
             pairs = self._pool.swap(pairs, draws(self.feed.seed, POOL, raw.first))
-        return srkit.Batch(gt=unit(pairs.gt), lq=unit(pairs.lq), names=pairs.names)
+        gt_usm = None if pairs.gt_usm is None else unit(pairs.gt_usm)
+        return srkit.Batch(gt=unit(pairs.gt), lq=unit(pairs.lq), names=pairs.names, gt_usm=gt_usm)
 
     def state_dict(self) -> dict[str, Any]:
         """The pool."""
@@ -129,7 +136,15 @@ class RealESRGAN:
     def sample(self, folder: Path, *, bad: int = 0) -> Mapping[str, Any]:
         """See :class:`srkit.Dataset`."""
         write_sample(folder, [(60, 50)] * 5, bad=bad)
-        return {"targets": str(folder), "degradation": shrink, "crop": 48, "gt_size": 32, "rotate": True, "pool": 12}
+        return {
+            "targets": str(folder),
+            "degradation": shrink,
+            "sharpen": True,
+            "crop": 48,
+            "gt_size": 32,
+            "rotate": True,
+            "pool": 12,
+        }
 
 
 def shrink(images: Tensor, rng: torch.Generator) -> Tensor:
