@@ -139,6 +139,23 @@ def test_recipes_make_the_same_with_any_workers(folder, in_workers, sharpen):
         restored.close()
 
 
+def test_workers_start_after_opencv_used_threads(folder):
+    """A program whose OpenCV has threads already can fork workers, which do not wait for them."""
+    program = (
+        "import sys, cv2, numpy, srkit\n"
+        "from srkit_datasets.realesrgan import dataset\n"
+        "cv2.setNumThreads(4)\n"
+        "cv2.GaussianBlur(numpy.zeros((2000, 2000, 3), numpy.float32), (31, 31), 0)\n"
+        "stream = dataset.open({'targets': sys.argv[1], 'crop': 32}, srkit.Feed(batch_size=2, workers=1))\n"
+        "print(len(next(stream).names))\n"
+        "stream.close()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, folder], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert (done.stdout, done.returncode) == ("2\n", 0), done.stderr
+
+
 def wrong(images, rng):
     """A degradation of another scale."""
     return images

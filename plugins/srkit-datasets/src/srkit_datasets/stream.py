@@ -160,4 +160,5 @@ def _as_it_is(raw: Raw) -> Raw:
 
 
 def _one_thread(_: int) -> None:
-    cv2.setNumThreads(1)
+    # Not 1: OpenCV would end its threads, and wait for ever for those that a fork did not bring here.
+    cv2.setNumThreads(0)
