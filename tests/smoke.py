@@ -1,4 +1,4 @@
-"""What must work with installed wheels, away from the repository; run as a program: ``smoke.py core|files``."""
+"""What must work with installed wheels, away from the repository; run as a program: ``smoke.py core|files|data``."""
 
 from __future__ import annotations
 
@@ -31,6 +31,21 @@ def main(part: str) -> None:
         assert out.dtype == np.uint8
         _command("plugins")
         _command("check", "srkit-archs-realesrgan")
+    elif part == "data":
+        import srkit_io
+        from srkit import plugins
+
+        Path("targets").mkdir(exist_ok=True)
+        srkit_io.write("targets/a.png", np.full((60, 50, 3), 100, np.uint8))
+        _command("degrade", "targets/a.png", "worse.png")
+        assert srkit_io.read("worse.png").shape == (15, 12, 3)
+        _command("dataset", "sub-images", "targets", "-o", "sub", "--crop", "40", "--step", "20")
+        _command("dataset", "pack", "sub", "-o", "shards")
+        dataset = plugins.current().datasets.find("realesrgan").load(srkit.Dataset)
+        batches = dataset.open({"targets": "shards/*.tar", "crop": 32}, srkit.Feed(batch_size=2, workers=1))
+        assert next(batches).gt.shape == (2, 3, 32, 32)
+        batches.close()
+        _command("check", "srkit-datasets")
     else:
         import srkit_io
 

@@ -13,6 +13,7 @@ DTYPES = (*INTEGERS, "float32", "float16", "float64", "bool", ">u2", ">f4")
 
 scales = st.one_of(st.integers(1, 6), st.floats(0.1, 6, allow_nan=False))
 sides = st.integers(1, 24)
+seeds = st.integers(0, 2**32 - 1)
 
 
 @st.composite
@@ -75,3 +76,14 @@ def compact(scale=2, channels=3, gain=1, **options):
         network.body[-1].weight.mul_(gain)
     traits = srkit.Traits(scale=scale, in_channels=channels, out_channels=channels)
     return srkit.Upscaler.from_network(network, traits, **{"engine": "whole", "device": "cpu", **options})
+
+
+@st.composite
+def tensors(draw, batch=(1, 3), channels=(1, 3), max_side=40):
+    """A batch of pictures, (B, C, H, W) float32 in [0, 1]: noise on slopes, black and white included."""
+    import torch
+
+    shape = draw(st.integers(*batch)), draw(st.sampled_from(channels)), *(draw(st.integers(1, max_side)) for _ in "hw")
+    rng = torch.Generator().manual_seed(draw(st.integers(0, 2**32 - 1)))
+    slope = torch.linspace(-0.3, 1.3, shape[3]).expand(shape)
+    return (slope + draw(st.sampled_from((0.1, 0.5, 1.0))) * (torch.rand(shape, generator=rng) - 0.5)).clamp(0, 1)

@@ -88,15 +88,16 @@ def test_unknown_command_is_told_with_a_suggestion():
     assert "did you mean 'models'?" in result.output
 
 
-def test_a_missing_distribution_is_named(monkeypatch):
-    """'srkit upscale' without srkit-io says what to install."""
+@pytest.mark.parametrize(("command", "distribution"), [("upscale", "srkit-io"), ("degrade", "srkit-datasets")])
+def test_a_missing_distribution_is_named(monkeypatch, command, distribution):
+    """A command of a distribution that is not there says what to install."""
     monkeypatch.setenv("SRKIT_PLUGINS", "")
     plugins.reload()
-    result = _srkit("upscale", "a.png")
+    result = _srkit(command, "a.png")
     assert result.exit_code == 1
-    assert "comes with srkit-io, which" in result.output
+    assert f"comes with {distribution}, which" in result.output
     monkeypatch.setattr("srkit.cli.metadata.version", lambda name: (_ for _ in ()).throw(metadata.PackageNotFoundError))
-    assert "pip install srkit-io" in _srkit("upscale", "a.png").output
+    assert f"pip install {distribution}" in _srkit(command, "a.png").output
 
 
 def test_plugins_shows_what_is_broken(install):

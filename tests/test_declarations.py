@@ -13,6 +13,7 @@ from srkit.declarations import (
     ArchitectureSpec,
     CommandSpec,
     Control,
+    DegradationSpec,
     ModelCard,
     PackagedWeights,
     Recognition,
@@ -21,7 +22,7 @@ from srkit.declarations import (
 )
 
 SPECS = {kind: {"name": "net", "target": "pkg.module:net", "summary": "words"} for kind in (
-    ArchitectureSpec, UpsamplerSpec, CommandSpec,
+    ArchitectureSpec, UpsamplerSpec, DegradationSpec, CommandSpec,
 )}  # fmt: skip
 RECORDS = {
     **SPECS,

@@ -59,14 +59,25 @@ def test_links_lead_somewhere(page):
         assert (page.parent / target).exists(), target
 
 
+class _Untouched:
+    """The least of degradations."""
+
+    name = "untouched"
+
+    def __call__(self, images, rng):
+        return images.clone()
+
+
 def test_every_hook_and_check_is_documented():
     """docs/plugins.md names each hook, and each check with its contract."""
     text = (ROOT / "docs" / "plugins.md").read_text()
     for hook in plugins.HOOKS.values():
         assert f"`{hook}(register)`" in text
     architecture = pytest.importorskip("srkit_archs_realesrgan.srvgg").architecture
-    for check in checks_for(architecture) + checks_for(upsampler):
-        assert f"| `{check.name}` | {check.contract} |" in text
+    dataset = pytest.importorskip("srkit_datasets.realesrgan").dataset
+    for subject in (architecture, upsampler, dataset, _Untouched()):
+        for check in checks_for(subject):
+            assert f"| `{check.name}` | {check.contract} |" in text
 
 
 def test_every_module_of_the_core_is_in_the_architecture_page():

@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .api import forget, load, upscale
+    from .batches import Batch, Feed
     from .declarations import (
         ArchitectureSpec,
         CommandSpec,
         Control,
+        DatasetSpec,
+        DegradationSpec,
         ModelCard,
         PackagedWeights,
         Recognition,
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     )
     from .errors import (
         ContractError,
+        DatasetError,
         DigestMismatch,
         DownloadError,
         ImageError,
@@ -45,7 +49,16 @@ if TYPE_CHECKING:
     from .hookspecs import Register, hookimpl
     from .networks import LoadedNetwork, load_network
     from .pixels import Layout, layout_of
-    from .protocols import Architecture, Explained, Size, Stream, Upsampler
+    from .protocols import (
+        Architecture,
+        BatchStream,
+        Dataset,
+        Degradation,
+        Explained,
+        Size,
+        Stream,
+        Upsampler,
+    )
     from .settings import Settings, free_memory, parse_memory
     from .upscaler import Upscaler
 
@@ -53,19 +66,22 @@ if TYPE_CHECKING:
 else:
     _HOMES = {
         "api": ("forget", "load", "upscale"),
+        "batches": ("Batch", "Feed"),
         "declarations": (
-            "ArchitectureSpec", "CommandSpec", "Control", "ModelCard", "PackagedWeights", "Recognition", "Traits",
-            "UpsamplerSpec",
+            "ArchitectureSpec", "CommandSpec", "Control", "DatasetSpec", "DegradationSpec", "ModelCard",
+            "PackagedWeights", "Recognition", "Traits", "UpsamplerSpec",
         ),
         "errors": (
-            "ContractError", "DigestMismatch", "DownloadError", "ImageError", "MismatchedWeights", "NonFiniteOutput",
-            "NotStreamable", "Offline", "OutOfMemory", "PluginError", "SettingsError", "SrkitError", "UnknownName",
-            "UnrecognisedWeights", "UnsafeWeights", "WeightsError", "WeightsNotFound",
+            "ContractError", "DatasetError", "DigestMismatch", "DownloadError", "ImageError", "MismatchedWeights",
+            "NonFiniteOutput", "NotStreamable", "Offline", "OutOfMemory", "PluginError", "SettingsError", "SrkitError",
+            "UnknownName", "UnrecognisedWeights", "UnsafeWeights", "WeightsError", "WeightsNotFound",
         ),
         "hookspecs": ("Register", "hookimpl"),
         "networks": ("LoadedNetwork", "load_network"),
         "pixels": ("Layout", "layout_of"),
-        "protocols": ("Architecture", "Explained", "Size", "Stream", "Upsampler"),
+        "protocols": (
+            "Architecture", "BatchStream", "Dataset", "Degradation", "Explained", "Size", "Stream", "Upsampler",
+        ),
         "settings": ("Settings", "free_memory", "parse_memory"),
         "upscaler": ("Upscaler",),
     }  # fmt: skip
@@ -90,12 +106,20 @@ else:
 __all__ = [
     "Architecture",
     "ArchitectureSpec",
+    "Batch",
+    "BatchStream",
     "CommandSpec",
     "ContractError",
     "Control",
+    "Dataset",
+    "DatasetError",
+    "DatasetSpec",
+    "Degradation",
+    "DegradationSpec",
     "DigestMismatch",
     "DownloadError",
     "Explained",
+    "Feed",
     "ImageError",
     "Layout",
     "LoadedNetwork",

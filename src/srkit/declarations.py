@@ -64,6 +64,30 @@ class UpsamplerSpec:
 
 
 @attrs.frozen(kw_only=True)
+class DegradationSpec:
+    """A way of making pictures worse, for training.
+
+    ``target`` names what makes one, such as a class: called with options as keywords, all of which have defaults, it
+    gives an object that follows :class:`srkit.protocols.Degradation`.
+    """
+
+    name: str = attrs.field(validator=_name)
+    target: str = attrs.field(validator=_target)
+    summary: str = attrs.field(validator=_text)
+    aliases: tuple[str, ...] = attrs.field(default=(), validator=_names)
+
+
+@attrs.frozen(kw_only=True)
+class DatasetSpec:
+    """A data set; ``target`` names an object that follows :class:`srkit.protocols.Dataset`, imported on first use."""
+
+    name: str = attrs.field(validator=_name)
+    target: str = attrs.field(validator=_target)
+    summary: str = attrs.field(validator=_text)
+    aliases: tuple[str, ...] = attrs.field(default=(), validator=_names)
+
+
+@attrs.frozen(kw_only=True)
 class CommandSpec:
     """A command of the ``srkit`` program; ``target`` names a :class:`click.Command`, imported when it is run."""
 

@@ -7,6 +7,7 @@ Each is also the builtin that a caller would think of catching, and carries the 
     ├── PluginError (RuntimeError)          what was asked for belongs to a plugin that is broken
     ├── SettingsError (ValueError)          an argument out of range, or a combination that means nothing
     ├── ImageError (ValueError)             a picture that srkit cannot take
+    ├── DatasetError (ValueError)           a data set that cannot give what it is asked for
     ├── WeightsError (ValueError)           a weight file that cannot be used
     │   ├── UnsafeWeights                   a pickle that wants to run code
     │   ├── UnrecognisedWeights             no architecture claims these tensors
@@ -59,6 +60,10 @@ class SettingsError(SrkitError, ValueError):
 
 class ImageError(SrkitError, ValueError):
     """A picture has a shape, dtype or values that srkit cannot take."""
+
+
+class DatasetError(SrkitError, ValueError):
+    """A data set cannot give batches: it is empty, too many of its files are bad, or a state is another's."""
 
 
 class WeightsError(SrkitError, ValueError):

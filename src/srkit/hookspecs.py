@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import pluggy
 
 if TYPE_CHECKING:
-    from .declarations import ArchitectureSpec, CommandSpec, ModelCard, UpsamplerSpec
+    from .declarations import ArchitectureSpec, CommandSpec, DatasetSpec, DegradationSpec, ModelCard, UpsamplerSpec
 
 PROJECT = "srkit"
 
@@ -62,6 +62,30 @@ def srkit_register_upsamplers(register: Register[UpsamplerSpec]) -> None:
         @srkit.hookimpl
         def srkit_register_upsamplers(register):
             register(srkit.UpsamplerSpec(name="onnx", target="my_engine:upsampler", summary="ONNX Runtime"))
+    """
+
+
+@hookspec(historic=True)
+def srkit_register_degradations(register: Register[DegradationSpec]) -> None:
+    """Register ways of making pictures worse, for training.
+
+    Example::
+
+        @srkit.hookimpl
+        def srkit_register_degradations(register):
+            register(srkit.DegradationSpec(name="rain", target="my_weather.rain:Rain", summary="Streaks of rain."))
+    """
+
+
+@hookspec(historic=True)
+def srkit_register_datasets(register: Register[DatasetSpec]) -> None:
+    """Register data sets.
+
+    Example::
+
+        @srkit.hookimpl
+        def srkit_register_datasets(register):
+            register(srkit.DatasetSpec(name="faces", target="my_data.faces:dataset", summary="Aligned faces"))
     """
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import pluggy
 
 from . import builtins, hookspecs
-from .declarations import ArchitectureSpec, CommandSpec, ModelCard, UpsamplerSpec
+from .declarations import ArchitectureSpec, CommandSpec, DatasetSpec, DegradationSpec, ModelCard, UpsamplerSpec
 from .registry import Registry, fold
 from .reports import PluginReport, Problem
 
@@ -29,6 +29,8 @@ HOOKS: dict[type, str] = {
     ArchitectureSpec: "srkit_register_architectures",
     ModelCard: "srkit_register_models",
     UpsamplerSpec: "srkit_register_upsamplers",
+    DegradationSpec: "srkit_register_degradations",
+    DatasetSpec: "srkit_register_datasets",
     CommandSpec: "srkit_register_commands",
 }
 
@@ -43,12 +45,16 @@ class Plugins:
         self.architectures: Registry[ArchitectureSpec] = Registry("architecture")
         self.models: Registry[ModelCard] = Registry("model")
         self.upsamplers: Registry[UpsamplerSpec] = Registry("upsampler")
+        self.degradations: Registry[DegradationSpec] = Registry("degradation")
+        self.datasets: Registry[DatasetSpec] = Registry("dataset")
         self.commands: Registry[CommandSpec] = Registry("command")
         self.reports: list[PluginReport] = []
         self._kinds: dict[type, Registry[Any]] = {
             ArchitectureSpec: self.architectures,
             ModelCard: self.models,
             UpsamplerSpec: self.upsamplers,
+            DegradationSpec: self.degradations,
+            DatasetSpec: self.datasets,
             CommandSpec: self.commands,
         }
         self._manager = pluggy.PluginManager(hookspecs.PROJECT)

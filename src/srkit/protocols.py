@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Generator, Tensor, nn
 
+    from .batches import Batch, Feed
     from .declarations import Recognition, Traits
     from .settings import Settings
 
@@ -72,4 +74,69 @@ class Upsampler(Protocol):
 
         ``network`` is in evaluation mode, without gradients. Raises NotStreamable, naming the operator, for a network it
         cannot run, and SettingsError for a setting it cannot honour.
+        """
+
+
+@runtime_checkable
+class Degradation(Protocol):
+    """A way of making pictures worse; immutable, and ready to be pickled, since workers get copies."""
+
+    @property
+    def name(self) -> str:
+        """What it is registered as."""
+
+    def __call__(self, images: Tensor, rng: Generator) -> Tensor:
+        """(B, 3, H, W) float32 RGB in [0, 1] → (B, 3, H', W') likewise, on the same device.
+
+        All chance comes from ``rng``, a generator on the CPU, so that the draws are the same on every device. What
+        becomes of a picture depends on it and ``rng``, not on the other pictures of the batch. ``images`` is not
+        written to.
+        """
+
+
+@runtime_checkable
+class BatchStream(Protocol):
+    """Batches without end, epoch after epoch; what comes next is told by the seed and the position alone."""
+
+    @property
+    def epoch(self) -> float:
+        """How often every picture has been given, as a fraction."""
+
+    @property
+    def bad(self) -> Mapping[str, str]:
+        """Files that were left out so far, and what is wrong with each."""
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Itself."""
+
+    def __next__(self) -> Batch:
+        """The next batch. Raises DatasetError once more files are bad than ``Feed.bad_limit``."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the stream is: numbers, strings and tensors, which ``torch.save`` writes and reads safely."""
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on exactly where the state was taken, whatever the number of workers then and now."""
+
+    def close(self) -> None:
+        """End the workers; called again, or iterated again, no harm is done."""
+
+
+@runtime_checkable
+class Dataset(Protocol):
+    """Pictures to train with."""
+
+    name: str
+
+    def open(self, config: Mapping[str, Any], feed: Feed) -> BatchStream:
+        """The batches of this configuration, as ``feed`` wants them.
+
+        Raises SettingsError for a configuration that means nothing, naming the key, and DatasetError if there is nothing
+        to read.
+        """
+
+    def sample(self, folder: Path, *, bad: int = 0) -> Mapping[str, Any]:
+        """Write a small data set into an empty folder, ``bad`` of its files damaged, and give its configuration.
+
+        It is what the conformance kit reads.
         """

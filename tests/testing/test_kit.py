@@ -6,6 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+import attrs  # noqa: E402
 from click.testing import CliRunner  # noqa: E402
 from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
@@ -232,20 +233,241 @@ def test_every_upsampler_check_can_fail(culprit, check):
     assert caught.value.check == check
 
 
+class Dim:
+    """A small degradation that keeps every contract: each picture darkened by a factor of its own."""
+
+    name = "dim"
+
+    def __call__(self, images, rng):
+        seeds = torch.randint(2**31, (len(images),), generator=rng)
+        return torch.stack([self.one(*pair) for pair in zip(images, seeds.tolist(), strict=True)])
+
+    def one(self, image, seed):
+        return image * torch.rand((), generator=torch.Generator().manual_seed(seed)).to(image.device)
+
+
+class Shouting(Dim):
+    name = "Dim It"
+
+
+class Glaring(Dim):
+    def one(self, image, seed):
+        return 2 * super().one(image, seed)
+
+
+class Picky(Dim):
+    def one(self, image, seed):
+        return super().one(F.pad(image[None], (2, 2), mode="reflect")[0], seed)[:, :, 2:-2]
+
+
+class Worldly(Dim):
+    def one(self, image, seed):
+        return image * torch.rand(())
+
+
+class Crowded(Dim):
+    def __call__(self, images, rng):
+        return (images * images.mean()).clamp(0, 1)
+
+
+class Scribbling(Dim):
+    def __call__(self, images, rng):
+        return images.mul_(0.5)
+
+
+class Attached(Dim):
+    def one(self, image, seed):
+        return torch.from_numpy(image.numpy()) * 1
+
+
+class Bound(Dim):
+    def __init__(self):
+        self.factor = lambda: 0.5
+
+
+@srkit.testing.parametrise(Dim())
+def test_a_good_degradation_passes(check):
+    """Nothing is asked beyond the contract."""
+    check()
+
+
+DEGRADATION_CULPRITS = [
+    (Shouting, "name_is_registered_name", "should be lower case"),
+    (Glaring, "keeps_shape_range_and_device", "clamp them"),
+    (Picky, "takes_any_size", "makes it raise"),
+    (Worldly, "draws_from_the_generator_alone", "draw everything from rng"),
+    (Crowded, "samples_are_independent", "a generator of its own"),
+    (Scribbling, "leaves_its_input_alone", "clone them first"),
+    (Attached, "gradients_hold_no_surprise", "detach them"),
+    (Bound, "survives_pickling", "cannot be pickled"),
+]
+
+
+@pytest.mark.parametrize(("culprit", "check", "words"), DEGRADATION_CULPRITS)
+def test_every_degradation_check_can_fail(culprit, check, words):
+    """A degradation that breaks one contract fails the check of that name, which says what to change."""
+    failing = {one.name: one for one in srkit.testing.checks_for(culprit())}[check]
+    with pytest.raises(srkit.ContractError, match=words) as caught:
+        failing()
+    assert caught.value.check == check
+
+
+class _Numbers:
+    """Batches of pictures that are filled with numbers drawn for their position."""
+
+    def __init__(self, data, config, feed):
+        self.data, self.config, self.feed, self.taken = data, config, feed, 0
+        self.bad = {}
+
+    @property
+    def epoch(self):
+        return self.taken * self.feed.batch_size / 5
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        if self.config["bad"] and self.taken:
+            self.bad = {"bad.png": "is bad"}
+            if not self.feed.bad_limit:
+                raise srkit.DatasetError("too many are bad")
+        batch = self.data.batch(self)
+        self.taken += 1
+        return batch
+
+    def state_dict(self):
+        return {"taken": self.taken}
+
+    def load_state_dict(self, state):
+        self.taken = state["taken"]
+
+    def close(self):
+        pass
+
+
+class GoodData:
+    """A small data set that keeps every contract."""
+
+    name = "good-data"
+    stream = _Numbers
+
+    def open(self, config, feed):
+        return self.stream(self, config, feed)
+
+    def sample(self, folder, *, bad=0):
+        return {"bad": bad}
+
+    def batch(self, stream):
+        feed = stream.feed
+        number = stream.taken * feed.world_size + feed.rank
+        rng = torch.Generator().manual_seed(1000 * feed.seed + number)
+        gt = self.numbers((feed.batch_size, 3, 8, 8), rng)
+        return srkit.Batch(gt=gt, lq=F.avg_pool2d(gt, 4), names=("a.png",) * feed.batch_size)
+
+    def numbers(self, shape, rng):
+        return torch.rand(shape, generator=rng)
+
+
+class _Loud(GoodData):
+    def numbers(self, shape, rng):
+        return super().numbers(shape, rng) * 255
+
+
+class _Oversharp(GoodData):
+    def batch(self, stream):
+        batch = super().batch(stream)
+        return attrs.evolve(batch, gt_usm=batch.lq)
+
+
+class _Global(GoodData):
+    def numbers(self, shape, rng):
+        return torch.rand(shape)
+
+
+class _Sticky(GoodData):
+    def open(self, config, feed):
+        return super().open(config, attrs.evolve(feed, seed=0))
+
+
+class _Running(GoodData):
+    """Numbers go on within a worker, so their number matters."""
+
+    def batch(self, stream):
+        return (
+            super().batch(stream) if not stream.feed.workers else attrs.evolve(super().batch(stream), names=("b",) * 4)
+        )
+
+
+class _Amnesia(GoodData):
+    class stream(_Numbers):
+        def state_dict(self):
+            return {"taken": 0}
+
+
+class _Twins(GoodData):
+    def open(self, config, feed):
+        return super().open(config, attrs.evolve(feed, rank=0))
+
+
+class _Silent(GoodData):
+    def sample(self, folder, *, bad=0):
+        return {"bad": 0}
+
+
+class _Moving(GoodData):
+    def numbers(self, shape, rng):
+        torch.rand(1)
+        return super().numbers(shape, rng)
+
+
+DATASET_CULPRITS = [
+    (_Loud, "gives_pictures", r"gt is \(4, 3, 8, 8\) torch.float32 in"),
+    (_Oversharp, "gives_pictures", r"gt_usm is \(4, 3, 2, 2\) torch.float32 .*; expected \(4, 3, 8, 8\)"),
+    (_Global, "follows_the_seed", "gave other batches the second time"),
+    (_Sticky, "follows_the_seed", "another seed gave the same"),
+    (_Running, "workers_change_nothing", "1 workers gave other batches"),
+    (_Amnesia, "goes_on_where_it_was", "restored after 2 batches"),
+    (_Twins, "ranks_differ", "given the same batches"),
+    (_Silent, "leaves_out_bad_files", "of one bad file, bad told {}"),
+    (_Moving, "leaves_other_numbers_alone", "a global random generator moved"),
+]
+
+
+@srkit.testing.parametrise(GoodData())
+def test_a_good_data_set_passes(check):
+    """Nothing is asked beyond the contract."""
+    check()
+
+
+@pytest.mark.parametrize(("culprit", "check", "words"), DATASET_CULPRITS)
+def test_every_data_set_check_can_fail(culprit, check, words):
+    """A data set that breaks one contract fails the check of that name, which says what to change."""
+    failing = {one.name: one for one in srkit.testing.checks_for(culprit())}[check]
+    with pytest.raises(srkit.ContractError, match=words) as caught:
+        failing()
+    assert caught.value.check == check
+
+
 def test_every_check_has_its_culprit():
     """No check is left without an object that fails it, above."""
+    assert {name for _, name, _ in DEGRADATION_CULPRITS} == {c.name for c in srkit.testing.checks_for(Dim())}
     assert {name for _, name, _ in ARCHITECTURE_CULPRITS} == {c.name for c in srkit.testing.checks_for(Good())}
     assert {name for _, name in UPSAMPLER_CULPRITS} == {c.name for c in srkit.testing.checks_for(upsampler)}
+    assert {name for _, name, _ in DATASET_CULPRITS} == {c.name for c in srkit.testing.checks_for(GoodData())}
 
 
 def test_check_functions_run_all_and_refuse_others():
-    """check_architecture and check_upsampler run every check; an object of neither kind is refused."""
+    """check_architecture and the like run every check; an object of no kind, and a class, are refused."""
     srkit.testing.check_architecture(Good())
+    srkit.testing.check_degradation(Dim())
     srkit.testing.check_upsampler(upsampler)
+    srkit.testing.check_dataset(GoodData())
     with pytest.raises(srkit.ContractError):
         srkit.testing.check_architecture(Greedy())
-    with pytest.raises(TypeError, match="neither an Architecture nor an Upsampler"):
+    with pytest.raises(TypeError, match="neither an Architecture, a Dataset, a Degradation nor an Upsampler"):
         srkit.testing.checks_for(object())
+    with pytest.raises(TypeError, match="neither an Architecture, a Dataset, a Degradation nor an Upsampler"):
+        srkit.testing.checks_for(Dim)
 
 
 SOURCE = """
@@ -274,6 +496,30 @@ def test_command_on_a_foreign_distribution(install, monkeypatch, name, exit_code
     assert "1 of 1 checks passed" in only.output
     skipped = CliRunner().invoke(program, ["check", "foreign-nets", "--skip", "leaves_others_alone"])
     assert ("9 of 9 checks passed" in skipped.output) == (exit_code == 0 or name == "Greedy")
+
+
+DIMMING = """
+import srkit
+from culprits import Dim, Glaring
+@srkit.hookimpl
+def srkit_register_degradations(register):
+    register(srkit.DegradationSpec(name="dim", target=__name__ + ":{factory}", summary="Darker."))
+"""
+
+
+@pytest.mark.parametrize(
+    ("factory", "words"), [("Dim", "9 of 9 checks passed"), ("Glaring", "clamp them"), ("srkit", "TypeError")]
+)
+def test_command_on_foreign_degradations(install, monkeypatch, factory, words):
+    """'srkit check' makes a degradation of what is registered, without options, and holds it to the contracts."""
+    import sys
+
+    monkeypatch.setitem(sys.modules, "culprits", sys.modules[__name__])
+    install("foreign-weather", DIMMING.format(factory=factory))
+    plugins.reload()
+    result = CliRunner().invoke(program, ["check", "foreign-weather"])
+    assert words in result.output
+    assert result.exit_code == (factory != "Dim")
 
 
 def test_command_reports_what_cannot_be_loaded(install):

@@ -23,13 +23,24 @@ import click
 from .. import plugins
 from ..declarations import ModelCard
 from ..errors import SrkitError
-from ..protocols import Architecture, Upsampler
+from ..protocols import Architecture, Dataset, Degradation, Upsampler
 from ..registry import Entry, fold
 from .architecture import ARCHITECTURE_CHECKS
 from .contract import require
+from .dataset import DATASET_CHECKS
+from .degradation import DEGRADATION_CHECKS
 from .upsampler import UPSAMPLER_CHECKS
 
-__all__ = ["Check", "check_architecture", "check_upsampler", "checks_for", "checks_of", "parametrise"]
+__all__ = [
+    "Check",
+    "check_architecture",
+    "check_dataset",
+    "check_degradation",
+    "check_upsampler",
+    "checks_for",
+    "checks_of",
+    "parametrise",
+]
 
 
 @attrs.frozen
@@ -46,15 +57,21 @@ class Check:
         self._run(self._subject)
 
 
-def checks_for(subject: Architecture | Upsampler) -> list[Check]:
+def checks_for(subject: Architecture | Dataset | Degradation | Upsampler) -> list[Check]:
     """The checks for an object, by the protocol it follows; raises TypeError if it follows none."""
     functions: tuple[Callable[[Any], None], ...]
     if isinstance(subject, Architecture):
         functions = ARCHITECTURE_CHECKS
     elif isinstance(subject, Upsampler):
         functions = UPSAMPLER_CHECKS
+    elif isinstance(subject, Dataset):
+        functions = DATASET_CHECKS
+    elif isinstance(subject, Degradation) and not isinstance(subject, type):
+        functions = DEGRADATION_CHECKS
     else:
-        raise TypeError(f"{subject!r} is neither an Architecture nor an Upsampler; see srkit.protocols")
+        raise TypeError(
+            f"{subject!r} is neither an Architecture, a Dataset, a Degradation nor an Upsampler; see srkit.protocols"
+        )
     return [Check(f.__name__, (f.__doc__ or "").strip().split("\n")[0], f, subject) for f in functions]
 
 
@@ -64,13 +81,25 @@ def check_architecture(architecture: Architecture) -> None:
         check()
 
 
+def check_degradation(degradation: Degradation) -> None:
+    """Run all checks for degradations; raises ContractError at the first that fails."""
+    for check in checks_for(degradation):
+        check()
+
+
 def check_upsampler(upsampler: Upsampler) -> None:
     """Run all checks for upsamplers; raises ContractError at the first that fails."""
     for check in checks_for(upsampler):
         check()
 
 
-def parametrise(*subjects: Architecture | Upsampler) -> Any:
+def check_dataset(dataset: Dataset) -> None:
+    """Run all checks for data sets; raises ContractError at the first that fails."""
+    for check in checks_for(dataset):
+        check()
+
+
+def parametrise(*subjects: Architecture | Dataset | Degradation | Upsampler) -> Any:
     """A pytest decorator: the test runs once for each check of each object, as its argument ``check``."""
     import pytest
 
@@ -85,6 +114,8 @@ def checks_of(distribution: str) -> Iterator[tuple[str, Check]]:
     for registry, protocol in (
         (found.architectures, Architecture),
         (found.upsamplers, Upsampler),
+        (found.degradations, Degradation),
+        (found.datasets, Dataset),
         (found.commands, click.Command),
         (found.models, None),
     ):
@@ -94,14 +125,20 @@ def checks_of(distribution: str) -> Iterator[tuple[str, Check]]:
             label = f"{registry.kind} {entry.spec.name}"
             functions = (names_what_is_there,) if protocol is None else (can_be_loaded,)
             yield from ((label, Check(f.__name__, f.__doc__ or "", f, (entry, protocol))) for f in functions)
-            if protocol in {Architecture, Upsampler} and isinstance(subject := _loaded(entry), protocol):
-                yield from ((label, check) for check in checks_for(subject))
+            if protocol in {Architecture, Dataset, Degradation, Upsampler}:
+                subject = _loaded(entry, protocol)
+                fits = protocol is not None and isinstance(subject, protocol)
+                yield from ((label, check) for check in (checks_for(subject) if fits else ()))
 
 
 def can_be_loaded(pair: tuple[Entry[Any], type]) -> None:
     """It can be imported, is what its record says, and has the name it is registered under."""
     entry, protocol = pair
-    subject = entry.load(protocol)
+    if protocol is Degradation:
+        subject = entry.load()()
+        require(isinstance(subject, Degradation), f"called without options, it makes {subject!r}, no srkit.Degradation")
+    else:
+        subject = entry.load(protocol)
     name = entry.spec.name if protocol is click.Command else subject.name
     require(fold(name) == fold(entry.spec.name), f"it calls itself {name!r}; register it under that name")
 
@@ -114,8 +151,10 @@ def names_what_is_there(pair: tuple[Entry[ModelCard], None]) -> None:
         plugins.current().models.find(control.partner)
 
 
-def _loaded(entry: Entry[Any]) -> Any:
+def _loaded(entry: Entry[Any], protocol: type | None) -> Any:
+    """The object itself; for a degradation, what is registered makes it."""
     try:
-        return entry.load()
-    except SrkitError:
+        loaded = entry.load()
+        return loaded() if protocol is Degradation else loaded
+    except (SrkitError, TypeError, ValueError):
         return None  # can_be_loaded tells
