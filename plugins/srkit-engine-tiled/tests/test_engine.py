@@ -325,7 +325,7 @@ def test_memory_of_a_picture_ends_with_the_next():
     stream = prepared(stream_of("srvgg", 5)[0], 4, rows=5)
     with torch.no_grad():
         list(stream(iter((picture(1, 200, 64),)), (200, 64)))
-        (workspace,) = stream._idle.values()
+        ((workspace,),) = stream._idle.values()
         held = weakref.ref(next(iter(workspace.stores.values())))
         del workspace
         gc.disable()
@@ -511,3 +511,20 @@ def test_tiles_must_be_asked_for():
     with pytest.raises(srkit.SettingsError, match="is exact and needs none"):
         srkit.Upscaler.from_network(network, traits, device="cpu", engine="stream", halo=3)
     assert not srkit.Upscaler.from_network(network, traits, device="cpu", halo=3).exact
+
+
+def test_pictures_side_by_side_keep_their_stores():
+    """As many stores are kept as pictures were on their way at once, and all go when one of another width comes."""
+    stream = stream_of("srvgg", 16)[1]
+    image = picture(1, 200, 64)
+    ways = [stream(iter((image,)), (200, 64)) for _ in range(3)]
+    first = [next(way) for way in ways]
+    rest = [torch.cat([rows, *way], 2) for rows, way in zip(first, ways, strict=True)]
+    assert torch.equal(rest[0], rest[1])
+    assert torch.equal(rest[0], rest[2])
+    (kept,) = stream._idle.values()
+    assert len(kept) == 3
+    list(stream(iter((image,)), (200, 64)))
+    assert len(kept) == 3
+    list(stream(iter((picture(1, 200, 80),)), (200, 80)))
+    assert [len(alike) for alike in stream._idle.values()] == [1]

@@ -105,9 +105,13 @@ def _place(name: str, picture: Tensor) -> dict[str, int]:
 
 
 class Kernels:
-    """The kernels of one network's convolutions; weights are repacked once for all that read them alike."""
+    """The kernels of one network's convolutions; weights are repacked once for all that read them alike.
+
+    ``used``: whether all that could be compiled gives torch's bits.
+    """
 
     def __init__(self) -> None:
+        self.used = False
         self._packed: dict[int, tuple[Tensor, Tensor]] = {}  # by address, which is the weights' while they are held
 
     def of(self, node: Node, pixel: int, width: int) -> Fused | None:
@@ -138,6 +142,15 @@ def _fused(shape: Shape, lanes: Lanes, weights: Tensor, bias: Tensor | None, par
     per_channel = [_padded(values.flatten().expand(shape.channels), lanes.count) for values in parameters]
     tile = kernel.groups(shape.channels, lanes)[0].columns
     return Fused(kernel.compiled(shape, lanes), shape, weights, _padded(bias, lanes.count), per_channel, tile)
+
+
+def wholly(node: Node) -> bool:
+    """Whether a kernel computes a value with all that follows, so that nothing but the value itself takes memory."""
+    machine = node.machine
+    if not isinstance(machine, Convolution) or not _plain(machine):
+        return False
+    lanes = kernel.lanes(node.channels)
+    return lanes is not None and len(_steps(node, machine.weight.shape[0], lanes)[0]) == len(node.then)
 
 
 def _plain(machine: Convolution) -> bool:

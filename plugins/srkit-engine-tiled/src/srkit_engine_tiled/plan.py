@@ -9,6 +9,7 @@ import attrs
 
 import srkit
 
+from .fused import wholly
 from .graph import Graph, Node
 from .layout import Layout, lay_out
 from .machines import Convolution, Regroup, TransposedConvolution
@@ -49,7 +50,10 @@ class Plan:
 
 @attrs.frozen
 class Terms:
-    """What a plan depends on beside the picture; ``budget`` in bytes; ``larger``: than on a CPU, the steps, so many times."""
+    """What a plan depends on beside the picture.
+
+    ``budget`` in bytes; ``larger``: than on a CPU, the steps, so many times; ``compiled``: kernels compute what they can.
+    """
 
     batch: int
     itemsize: int
@@ -58,6 +62,7 @@ class Terms:
     budget: float
     classes: int
     larger: int = 1
+    compiled: bool = False
 
     def step(self, values: float) -> int:
         """The rows a step, where a row has so many values."""
@@ -88,14 +93,17 @@ def peak(graph: Graph, size: srkit.Size, rows: int, terms: Terms) -> int:
     held = sum(shelf.rows * widths[shelf.value] * shelf.channels for shelf in plan.shelves)
     passing = 0.0
     for node in graph.nodes[1:]:
+        if node in plan.views or (terms.compiled and wholly(node)):
+            continue
         given = sum(value.channels * widths[value] * graph.rates[value] for value in node.inputs) / graph.rates[node]
         made = widths[node] * _made(node)
         passing = max(passing, float(plan.steps[node] * (given + 2 * made)))
     picture, result = graph.nodes[0], graph.nodes[-1]
     ends = 2 * rows * widths[picture] * picture.channels
     ends += 3 * plan.steps[result] * widths[result] * result.channels
-    # What passes leaves gaps where it lay, and the next to pass may not fit there.
-    return int((held + 2 * (passing + ends)) * pixel) + BASE
+    # What passes leaves gaps where it lay, and the next to pass may not fit there; the less, the fewer do.
+    gaps = 1.25 if terms.compiled else 2
+    return int((held + gaps * (passing + ends)) * pixel) + BASE
 
 
 def _made(node: Node) -> int:

@@ -17,7 +17,7 @@ from srkit.whole import SMALL, forward, full_precision
 
 from . import plan as planning
 from .ahead import ahead, streams_of
-from .fused import Kernels
+from .fused import Kernels, wholly
 from .graph import Tracer
 from .layout import Layout
 from .machines import Convolution, TransposedConvolution
@@ -42,7 +42,7 @@ class RowStream:
     capture: Capture | None = None
     exact: bool = True
     _kernels: Kernels = attrs.field(factory=Kernels, repr=False)
-    _idle: dict[tuple[Layout, int, int], Workspace] = attrs.field(factory=dict, repr=False)
+    _idle: dict[tuple[Layout, int, int], list[Workspace]] = attrs.field(factory=dict, repr=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, repr=False)
 
     @property
@@ -56,9 +56,10 @@ class RowStream:
         return torch.empty(0, dtype=self.dtype, device=self.settings.device)
 
     def warm(self) -> None:
-        """Compile what pictures will need, but for what depends on their width."""
+        """Compile what pictures will need, and see whether it is of use."""
         layout = self._typical_layout()
-        kernels_of(layout, layout.graph.widths(1 << 6), self._kernels)
+        found = kernels_of(layout, layout.graph.widths(1 << 6), self._kernels)
+        self._kernels.used = all(node in found for node in layout.graph.nodes if wholly(node))
 
     def _typical_layout(self) -> Layout:
         graph = self.tracer.typical
@@ -113,9 +114,10 @@ class RowStream:
         layout = planning.layout(self.tracer.graph(size), size, rows, self.terms(batch))
         key = (layout, batch, size[1])
         with self._lock:
-            workspace = self._idle.pop(key, None)
-            if workspace is None:
+            if key not in self._idle:
                 self._idle.clear()  # rather than hold the memory of both
+            alike = self._idle.setdefault(key, [])
+            workspace = alike.pop() if alike else None
         if workspace is None:
             workspace = Workspace.of(*key, self._like, self._kernels, self.capture)
         run = Run(workspace, size[0])
@@ -136,8 +138,8 @@ class RowStream:
         finally:
             run.release()
         with self._lock:
-            self._idle.clear()
-            self._idle[key] = workspace
+            if key in self._idle:
+                self._idle[key].append(workspace)
 
     def banded(self, strips: Iterator[Tensor], plan: Plan, batch: int) -> Iterator[Tensor]:
         """Bands one after another, over blocks of rows; each runs with the network's reach around it, which is cut off."""
@@ -175,7 +177,16 @@ class RowStream:
             budget = math.inf if free is None else free * _SHARE.get(settings.device.type, 0.5)
         rows = None if settings.rows is None else settings.rows * settings.traits.multiple_of
         larger = 1 if settings.device.type == "cpu" else ACCELERATED
-        return Terms(batch, self.dtype.itemsize, settings.traits.scale, rows, budget, self.tracer.classes, larger)
+        return Terms(
+            batch,
+            self.dtype.itemsize,
+            settings.traits.scale,
+            rows,
+            budget,
+            self.tracer.classes,
+            larger,
+            self._kernels.used,
+        )
 
     def _must_be_whole(self, size: srkit.Size, batch: int) -> bool:
         """Whether the picture is so small that torch would treat it, whole, otherwise than a strip of a large one."""
