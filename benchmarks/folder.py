@@ -18,7 +18,7 @@ from timing import Apart, medians
 import srkit
 
 SIDE = 256
-COUNT = 500
+COUNT, RUNS = 100, 5
 PHOTO = Path(__file__).parent.parent / "docs" / "images" / "astronaut.png"
 
 
@@ -28,10 +28,10 @@ class Case:
 
     suffix: str
     count: int = COUNT
-    runs: int = 1
+    runs: int = RUNS
 
 
-CASES = (Case(".png"), Case(".jpg", 100))
+CASES = (Case(".png"), Case(".jpg", runs=1))
 QUICK_CASES = (Case(".png", 40, 1),)
 
 SIDES = {

@@ -47,7 +47,8 @@ process to process the peak varies by some 8 % with where the heap happens to li
 FOLDERS = f"""\
 Photos of {folder.SIDE} pixels a side through {folder.MODEL}, read and written in their own format, by `srkit_io.run` and by
 loops of a few lines. Seconds are those of each stage, summed over the pictures; in `srkit_io.run` stages and pictures overlap
-and share the cores. Idle is the share of the time in which the network does not run."""
+and share the cores. Idle is the share of the time in which the network does not run. PNG: {folder.RUNS} runs of each side, in
+turn, of which the median is told; JPEG: one run."""
 DEGRADING = f"""\
 Pairs of {degradations.CROP}-pixel crops for ×{degradations.SCALE}, out of {degradations.SIDE}-pixel pictures:
 the second-order degradation against Real-ESRGAN's algorithm written straightforwardly in torch, {degradations.BATCH}
