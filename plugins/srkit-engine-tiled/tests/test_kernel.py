@@ -248,3 +248,11 @@ def test_half_precision_is_the_same_for_any_step(network, image):
     with torch.no_grad():
         parts = torch.cat(list(stream(iter(torch.split(image, [1, 30, 19], 2)), (50, 60))), 2)
     assert torch.equal(run(stream, image), parts)
+
+
+def test_llvm_rests_and_goes_on(network, image, fresh_kernels):
+    """Memory of LLVM's own that was given back is read again for the next kernel."""
+    expected = run(prepared(network), image)
+    kernel.rest()
+    kernel.compiled.cache_clear()
+    assert torch.equal(run(prepared(network), image), expected)

@@ -9,9 +9,13 @@ and they are written where they belong.
 
 from __future__ import annotations
 
+import ctypes
 import functools
+import mmap
+import re
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -154,6 +158,22 @@ def compiled(shape: Shape, width: Lanes) -> Kernel:
         engine = binding.create_mcjit_compiler(module, machine)
         engine.finalize_object()
         return Kernel(engine.get_function_address("kernel"), engine)
+
+
+def rest() -> None:
+    """Give back the memory that LLVM's own code and tables take, 70 MB: they are read again should they be needed.
+
+    Of Linux, and of pages alone that are as in the library's file.
+    """
+    maps = Path("/proc/self/smaps")
+    if not maps.exists():
+        return
+    advise = ctypes.CDLL(None).madvise
+    advise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+    for part in re.split(r"^(?=[0-9a-f]+-[0-9a-f]+ )", maps.read_text(), flags=re.MULTILINE):
+        if "libllvmlite" in part and re.search(r"^Anonymous: +0 kB$", part, re.MULTILINE):
+            first, end = (int(address, 16) for address in part.split()[0].split("-"))
+            advise(first, end - first, mmap.MADV_DONTNEED)
 
 
 @functools.lru_cache(512)

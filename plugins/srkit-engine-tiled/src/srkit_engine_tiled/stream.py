@@ -15,6 +15,7 @@ import srkit
 from srkit.rows import RowWindow
 from srkit.whole import SMALL, forward, full_precision
 
+from . import kernel
 from . import plan as planning
 from .ahead import ahead, streams_of
 from .fused import Kernels, wholly
@@ -60,6 +61,7 @@ class RowStream:
         layout = self._typical_layout()
         found = kernels_of(layout, layout.graph.widths(1 << 6), self._kernels)
         self._kernels.used = all(node in found for node in layout.graph.nodes if wholly(node))
+        kernel.rest()
 
     def _typical_layout(self) -> Layout:
         graph = self.tracer.typical
