@@ -239,8 +239,7 @@ def _as_torch(shape: Shape, channels: int, width: int) -> bool:
     for step in shape.steps:
         value = torch.tensor(step.value)
         if step.has_picture:
-            each = int(step.value) if step.kind == "spread" else 1
-            value = normal(1, *expected.shape[2:], shape.channels // each).permute(0, 3, 1, 2)
+            value = normal(1, *expected.shape[2:], shape.channels // step.each).permute(0, 3, 1, 2)
             others.append(value)
         elif step.has_parameter:
             value = normal(shape.channels)

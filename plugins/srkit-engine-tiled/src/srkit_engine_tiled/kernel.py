@@ -63,9 +63,14 @@ class Step:
         """Whether it takes another picture."""
         return self.kind in {"add", "spread"}
 
+    @property
+    def each(self) -> int:
+        """How many channels one channel of the other picture stands for."""
+        return int(self.value) if self.kind == "spread" else 1
+
     def fits(self, width: Lanes) -> bool:
         """Whether kernels can do it."""
-        return self.kind != "spread" or int(self.value) % width.count == 0 or width.count % int(self.value) == 0
+        return self.each == 1 or self.each % width.count == 0 or width.count % self.each == 0
 
 
 @attrs.frozen
@@ -376,14 +381,15 @@ class _Writer:
         """What follows, as torch computes it."""
         code, of = self.code, self.vector
         for i, step in enumerate(self.shape.steps):
-            factor = parameters.get(i) or self._splat(constant(step.value))
             if step.has_picture:
-                each = int(step.value) if step.kind == "spread" else 1
-                value = code(f"fadd {of} {value}, {self._added(str(i), place, count, each)}")
-            elif step.kind in {"scale", "gain"}:
-                value = code(f"fmul {of} {value}, {factor}")
+                value = code(f"fadd {of} {value}, {self._added(str(i), place, count, step.each)}")
+                continue
+            other = "zeroinitializer"
+            if step.kind != "relu":
+                other = code(f"fmul {of} {value}, {parameters.get(i) or self._splat(constant(step.value))}")
+            if step.kind in {"scale", "gain"}:
+                value = other
             else:
-                other = "zeroinitializer" if step.kind == "relu" else code(f"fmul {of} {value}, {factor}")
                 # Not greater, or no number at all: as torch's comparisons go.
                 kept = code(f"fcmp {'ugt' if step.kind == 'relu' else 'ogt'} {of} {value}, zeroinitializer")
                 value = code(f"select <{self.lanes.count} x i1> {kept}, {of} {value}, {of} {other}")

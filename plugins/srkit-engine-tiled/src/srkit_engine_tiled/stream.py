@@ -61,7 +61,8 @@ class RowStream:
         layout = self._typical_layout()
         found = kernels_of(layout, layout.graph.widths(1 << 6), self._kernels)
         self._kernels.used = all(node in found for node in layout.graph.nodes if wholly(node))
-        kernel.rest()
+        if found:
+            kernel.rest()
 
     def _typical_layout(self) -> Layout:
         graph = self.tracer.typical
