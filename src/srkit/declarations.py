@@ -88,6 +88,35 @@ class DatasetSpec:
 
 
 @attrs.frozen(kw_only=True)
+class LossSpec:
+    """A loss of pictures against targets.
+
+    ``target`` names what makes one, such as a class: called with options as keywords, it gives an object that follows
+    :class:`srkit.protocols.Loss`. ``average``: it also wants what the moving average of the network gives.
+    """
+
+    name: str = attrs.field(validator=_name)
+    target: str = attrs.field(validator=_target)
+    summary: str = attrs.field(validator=_text)
+    average: bool = attrs.field(default=False, validator=attrs.validators.instance_of(bool))
+    aliases: tuple[str, ...] = attrs.field(default=(), validator=_names)
+
+
+@attrs.frozen(kw_only=True)
+class TrainerSpec:
+    """A way of training networks.
+
+    ``target`` names what makes one, such as a class: called with options as keywords, all of which have defaults, it
+    gives an object that follows :class:`srkit.protocols.Trainer`.
+    """
+
+    name: str = attrs.field(validator=_name)
+    target: str = attrs.field(validator=_target)
+    summary: str = attrs.field(validator=_text)
+    aliases: tuple[str, ...] = attrs.field(default=(), validator=_names)
+
+
+@attrs.frozen(kw_only=True)
 class CommandSpec:
     """A command of the ``srkit`` program; ``target`` names a :class:`click.Command`, imported when it is run."""
 

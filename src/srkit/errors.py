@@ -17,6 +17,7 @@ Each is also the builtin that a caller would think of catching, and carries the 
     │   ├── Offline                         a fetch that SRKIT_OFFLINE forbids
     │   └── DigestMismatch                  the bytes that came are not the bytes that were asked for
     ├── NotStreamable (TypeError)           an upsampler cannot run this network; names the operator
+    ├── NonFiniteLoss (ArithmeticError)     a loss is NaN or infinite
     ├── NonFiniteOutput (ArithmeticError)   the network gave NaN or infinity
     ├── OutOfMemory (MemoryError)           the picture needs more memory than there is
     └── ContractError (AssertionError)      a plugin breaks a contract of ``srkit.testing``
@@ -115,6 +116,14 @@ class NotStreamable(SrkitError, TypeError):
 
     def __init__(self, message: str, operator: str) -> None:
         self.operator = operator
+        super().__init__(message)
+
+
+class NonFiniteLoss(SrkitError, ArithmeticError):
+    """A loss of the network ``network`` is NaN or infinite."""
+
+    def __init__(self, message: str, network: str) -> None:
+        self.network = network
         super().__init__(message)
 
 

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import pluggy
 
 if TYPE_CHECKING:
-    from .declarations import ArchitectureSpec, CommandSpec, DatasetSpec, DegradationSpec, ModelCard, UpsamplerSpec
+    from .declarations import (
+        ArchitectureSpec,
+        CommandSpec,
+        DatasetSpec,
+        DegradationSpec,
+        LossSpec,
+        ModelCard,
+        TrainerSpec,
+        UpsamplerSpec,
+    )
 
 PROJECT = "srkit"
 
@@ -86,6 +95,30 @@ def srkit_register_datasets(register: Register[DatasetSpec]) -> None:
         @srkit.hookimpl
         def srkit_register_datasets(register):
             register(srkit.DatasetSpec(name="faces", target="my_data.faces:dataset", summary="Aligned faces"))
+    """
+
+
+@hookspec(historic=True)
+def srkit_register_losses(register: Register[LossSpec]) -> None:
+    """Register losses of pictures against targets.
+
+    Example::
+
+        @srkit.hookimpl
+        def srkit_register_losses(register):
+            register(srkit.LossSpec(name="edges", target="my_losses:Edges", summary="L1 of what Sobel finds"))
+    """
+
+
+@hookspec(historic=True)
+def srkit_register_trainers(register: Register[TrainerSpec]) -> None:
+    """Register ways of training networks.
+
+    Example::
+
+        @srkit.hookimpl
+        def srkit_register_trainers(register):
+            register(srkit.TrainerSpec(name="distil", target="my_training:Distil", summary="Learn from a teacher"))
     """
 
 

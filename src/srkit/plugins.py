@@ -18,7 +18,16 @@ from typing import Any
 import pluggy
 
 from . import builtins, hookspecs
-from .declarations import ArchitectureSpec, CommandSpec, DatasetSpec, DegradationSpec, ModelCard, UpsamplerSpec
+from .declarations import (
+    ArchitectureSpec,
+    CommandSpec,
+    DatasetSpec,
+    DegradationSpec,
+    LossSpec,
+    ModelCard,
+    TrainerSpec,
+    UpsamplerSpec,
+)
 from .registry import Registry, fold
 from .reports import PluginReport, Problem
 
@@ -31,6 +40,8 @@ HOOKS: dict[type, str] = {
     UpsamplerSpec: "srkit_register_upsamplers",
     DegradationSpec: "srkit_register_degradations",
     DatasetSpec: "srkit_register_datasets",
+    LossSpec: "srkit_register_losses",
+    TrainerSpec: "srkit_register_trainers",
     CommandSpec: "srkit_register_commands",
 }
 
@@ -47,6 +58,8 @@ class Plugins:
         self.upsamplers: Registry[UpsamplerSpec] = Registry("upsampler")
         self.degradations: Registry[DegradationSpec] = Registry("degradation")
         self.datasets: Registry[DatasetSpec] = Registry("dataset")
+        self.losses: Registry[LossSpec] = Registry("loss")
+        self.trainers: Registry[TrainerSpec] = Registry("trainer")
         self.commands: Registry[CommandSpec] = Registry("command")
         self.reports: list[PluginReport] = []
         self._kinds: dict[type, Registry[Any]] = {
@@ -55,6 +68,8 @@ class Plugins:
             UpsamplerSpec: self.upsamplers,
             DegradationSpec: self.degradations,
             DatasetSpec: self.datasets,
+            LossSpec: self.losses,
+            TrainerSpec: self.trainers,
             CommandSpec: self.commands,
         }
         self._manager = pluggy.PluginManager(hookspecs.PROJECT)

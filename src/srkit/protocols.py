@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 if TYPE_CHECKING:
-    from torch import Generator, Tensor, nn
+    from torch import Generator, Tensor, device, nn
 
     from .batches import Batch, Feed
     from .declarations import Recognition, Traits
@@ -139,4 +140,70 @@ class Dataset(Protocol):
         """Write a small data set into an empty folder, ``bad`` of its files damaged, and give its configuration.
 
         It is what the conformance kit reads.
+        """
+
+
+@runtime_checkable
+class Learner(Protocol):
+    """The networks of a run, as the loop lends them to :meth:`Trainer.step`."""
+
+    @property
+    def iteration(self) -> int:
+        """Updates done so far: 0 in the first."""
+
+    def __getitem__(self, name: str) -> nn.Module:
+        """The network of this name, as it is to be called: on its device, in the run's precision, distributed."""
+
+    def ema(self, name: str) -> nn.Module:
+        """The moving average of its weights, without gradients; the network itself where none is kept."""
+
+    def frozen(self, name: str) -> AbstractContextManager[nn.Module]:
+        """The network, whose parameters get no gradients meanwhile; what it is called with gets its own."""
+
+    def update(self, name: str, *losses: Tensor) -> None:
+        """One step of the optimiser of this network, down the gradient of the sum of ``losses``.
+
+        Each is propagated by itself, so what one alone needs is free before the next. Raises NonFiniteLoss for NaN or
+        infinity, with all networks as they were before this call.
+        """
+
+
+@runtime_checkable
+class Trainer(Protocol):
+    """A way of training a network; what a plugin registers makes one: called with options as keywords, it checks them.
+
+    Making one is cheap: nothing is read or built. The loop does the rest: devices, precision, processes, optimisers,
+    averages, checkpoints, validation, logs.
+    """
+
+    @property
+    def name(self) -> str:
+        """What it is registered as."""
+
+    def networks(self, network: nn.Module, traits: Traits, device: device) -> Mapping[str, nn.Module]:
+        """All networks that are trained, by name; ``network``, called ``"generator"``, is what comes out in the end.
+
+        Called once, before the first step. Whatever else the steps need (fixed networks of losses) is read now, and
+        brought to ``device``; what is returned is brought there by the loop. Chance comes from torch's global generator.
+        """
+
+    def step(self, batch: Batch, learner: Learner) -> Mapping[str, Tensor]:
+        """Learn from a batch: call networks, and ``learner.update`` those whose turn it is.
+
+        Gives what is to be logged, by name: scalars, detached.
+        """
+
+
+@runtime_checkable
+class Loss(Protocol):
+    """How far pictures are from what they should be; what a plugin registers makes one, from options as keywords.
+
+    It may be an nn.Module; if so, it is brought to the run's device, and it has no parameters of its own to train.
+    """
+
+    def __call__(self, output: Tensor, target: Tensor) -> Tensor:
+        """(B, 3, H, W) float32 RGB, nominally in [0, 1], both → a scalar ≥ 0 with gradients towards ``output``.
+
+        One whose record says ``average=True`` is called with a third such tensor, what the average of the network's
+        weights gives, without gradients.
         """
