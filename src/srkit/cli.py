@@ -14,7 +14,12 @@ from .errors import PluginError, SrkitError, UnknownName
 from .registry import fold
 
 # Commands of distributions that may not be installed: asked for, they say how to get them.
-_ELSEWHERE = {"dataset": "srkit-datasets", "degrade": "srkit-datasets", "upscale": "srkit-io"}
+_ELSEWHERE = {
+    "dataset": "srkit-datasets",
+    "degrade": "srkit-datasets",
+    "train": "srkit-training",
+    "upscale": "srkit-io",
+}
 
 
 class _Commands(click.Group):

@@ -107,7 +107,8 @@ class TrainerSpec:
     """A way of training networks.
 
     ``target`` names what makes one, such as a class: called with options as keywords, all of which have defaults, it
-    gives an object that follows :class:`srkit.protocols.Trainer`.
+    gives an object that follows :class:`srkit.protocols.Trainer`. If it has a function ``sample``, that gives the options
+    that it is checked with: small networks, nothing to fetch.
     """
 
     name: str = attrs.field(validator=_name)

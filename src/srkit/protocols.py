@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 if TYPE_CHECKING:
-    from torch import Generator, Tensor, device, nn
+    from torch import Generator, Tensor, nn
 
     from .batches import Batch, Feed
     from .declarations import Recognition, Traits
@@ -160,11 +160,10 @@ class Learner(Protocol):
     def frozen(self, name: str) -> AbstractContextManager[nn.Module]:
         """The network, whose parameters get no gradients meanwhile; what it is called with gets its own."""
 
-    def update(self, name: str, *losses: Tensor) -> None:
-        """One step of the optimiser of this network, down the gradient of the sum of ``losses``.
+    def update(self, name: str, loss: Tensor) -> None:
+        """One step of the optimiser of this network, down the gradient of ``loss``, a scalar.
 
-        Each is propagated by itself, so what one alone needs is free before the next. Raises NonFiniteLoss for NaN or
-        infinity, with all networks as they were before this call.
+        Raises NonFiniteLoss for NaN or infinity, the network being as it was.
         """
 
 
@@ -180,11 +179,11 @@ class Trainer(Protocol):
     def name(self) -> str:
         """What it is registered as."""
 
-    def networks(self, network: nn.Module, traits: Traits, device: device) -> Mapping[str, nn.Module]:
+    def networks(self, network: nn.Module, traits: Traits) -> Mapping[str, nn.Module]:
         """All networks that are trained, by name; ``network``, called ``"generator"``, is what comes out in the end.
 
-        Called once, before the first step. Whatever else the steps need (fixed networks of losses) is read now, and
-        brought to ``device``; what is returned is brought there by the loop. Chance comes from torch's global generator.
+        Called once, before the first step. What is returned is brought to the device by the loop. Chance comes from
+        torch's global generator.
         """
 
     def step(self, batch: Batch, learner: Learner) -> Mapping[str, Tensor]:
@@ -198,7 +197,7 @@ class Trainer(Protocol):
 class Loss(Protocol):
     """How far pictures are from what they should be; what a plugin registers makes one, from options as keywords.
 
-    It may be an nn.Module; if so, it is brought to the run's device, and it has no parameters of its own to train.
+    Making one is cheap: what it needs, such as the weights of a fixed network, is read when it is first called.
     """
 
     def __call__(self, output: Tensor, target: Tensor) -> Tensor:

@@ -14,8 +14,8 @@ On the command line: ``srkit check DISTRIBUTION``. Each check is one function wi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeAlias
 
 import attrs
 import click
@@ -23,12 +23,13 @@ import click
 from .. import plugins
 from ..declarations import ModelCard
 from ..errors import SrkitError
-from ..protocols import Architecture, Dataset, Degradation, Upsampler
+from ..protocols import Architecture, Dataset, Degradation, Trainer, Upsampler
 from ..registry import Entry, fold
 from .architecture import ARCHITECTURE_CHECKS
 from .contract import require
 from .dataset import DATASET_CHECKS
 from .degradation import DEGRADATION_CHECKS
+from .trainer import TRAINER_CHECKS
 from .upsampler import UPSAMPLER_CHECKS
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "check_architecture",
     "check_dataset",
     "check_degradation",
+    "check_trainer",
     "check_upsampler",
     "checks_for",
     "checks_of",
@@ -57,7 +59,10 @@ class Check:
         self._run(self._subject)
 
 
-def checks_for(subject: Architecture | Dataset | Degradation | Upsampler) -> list[Check]:
+Subject: TypeAlias = Architecture | Dataset | Degradation | Trainer | Upsampler
+
+
+def checks_for(subject: Subject) -> list[Check]:
     """The checks for an object, by the protocol it follows; raises TypeError if it follows none."""
     functions: tuple[Callable[[Any], None], ...]
     if isinstance(subject, Architecture):
@@ -66,11 +71,14 @@ def checks_for(subject: Architecture | Dataset | Degradation | Upsampler) -> lis
         functions = UPSAMPLER_CHECKS
     elif isinstance(subject, Dataset):
         functions = DATASET_CHECKS
+    elif isinstance(subject, Trainer) and not isinstance(subject, type):
+        functions = TRAINER_CHECKS
     elif isinstance(subject, Degradation) and not isinstance(subject, type):
         functions = DEGRADATION_CHECKS
     else:
         raise TypeError(
-            f"{subject!r} is neither an Architecture, a Dataset, a Degradation nor an Upsampler; see srkit.protocols"
+            f"{subject!r} is neither an Architecture, a Dataset, a Degradation, a Trainer nor an Upsampler; see "
+            f"srkit.protocols"
         )
     return [Check(f.__name__, (f.__doc__ or "").strip().split("\n")[0], f, subject) for f in functions]
 
@@ -99,7 +107,13 @@ def check_dataset(dataset: Dataset) -> None:
         check()
 
 
-def parametrise(*subjects: Architecture | Dataset | Degradation | Upsampler) -> Any:
+def check_trainer(trainer: Trainer) -> None:
+    """Run all checks for trainers; raises ContractError at the first that fails."""
+    for check in checks_for(trainer):
+        check()
+
+
+def parametrise(*subjects: Subject) -> Any:
     """A pytest decorator: the test runs once for each check of each object, as its argument ``check``."""
     import pytest
 
@@ -116,6 +130,7 @@ def checks_of(distribution: str) -> Iterator[tuple[str, Check]]:
         (found.upsamplers, Upsampler),
         (found.degradations, Degradation),
         (found.datasets, Dataset),
+        (found.trainers, Trainer),
         (found.commands, click.Command),
         (found.models, None),
     ):
@@ -125,7 +140,7 @@ def checks_of(distribution: str) -> Iterator[tuple[str, Check]]:
             label = f"{registry.kind} {entry.spec.name}"
             functions = (names_what_is_there,) if protocol is None else (can_be_loaded,)
             yield from ((label, Check(f.__name__, f.__doc__ or "", f, (entry, protocol))) for f in functions)
-            if protocol in {Architecture, Dataset, Degradation, Upsampler}:
+            if protocol not in {click.Command, None}:
                 subject = _loaded(entry, protocol)
                 fits = protocol is not None and isinstance(subject, protocol)
                 yield from ((label, check) for check in (checks_for(subject) if fits else ()))
@@ -134,9 +149,11 @@ def checks_of(distribution: str) -> Iterator[tuple[str, Check]]:
 def can_be_loaded(pair: tuple[Entry[Any], type]) -> None:
     """It can be imported, is what its record says, and has the name it is registered under."""
     entry, protocol = pair
-    if protocol is Degradation:
-        subject = entry.load()()
-        require(isinstance(subject, Degradation), f"called without options, it makes {subject!r}, no srkit.Degradation")
+    if protocol in _MADE:
+        subject = _made(entry)
+        require(
+            isinstance(subject, protocol), f"called with options, it makes {subject!r}, no srkit.{protocol.__name__}"
+        )
     else:
         subject = entry.load(protocol)
     name = entry.spec.name if protocol is click.Command else subject.name
@@ -151,10 +168,20 @@ def names_what_is_there(pair: tuple[Entry[ModelCard], None]) -> None:
         plugins.current().models.find(control.partner)
 
 
+_MADE = {Degradation, Trainer}
+"""Of these, what is registered makes them."""
+
+
+def _made(entry: Entry[Any]) -> Any:
+    """With default options, or those of its ``sample``."""
+    make = entry.load()
+    sample: Callable[[], Mapping[str, Any]] = getattr(make, "sample", dict)
+    return make(**sample())
+
+
 def _loaded(entry: Entry[Any], protocol: type | None) -> Any:
-    """The object itself; for a degradation, what is registered makes it."""
+    """The object itself, or what is made by what is registered."""
     try:
-        loaded = entry.load()
-        return loaded() if protocol is Degradation else loaded
+        return _made(entry) if protocol in _MADE else entry.load()
     except (SrkitError, TypeError, ValueError):
         return None  # can_be_loaded tells
