@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import signal
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -89,7 +90,7 @@ class Stream:
                 sampler=Firsts(self._feed, self._taken),
                 num_workers=self._feed.workers,
                 collate_fn=_as_it_is,  # type: ignore[arg-type]  # batches are made by the reader, not here
-                worker_init_fn=_one_thread,
+                worker_init_fn=_begin_work,
                 pin_memory=torch.device(self._feed.device).type == "cuda",
                 # The loader draws a seed for its workers: from here, so that nobody else's numbers change.
                 generator=torch.Generator(),
@@ -159,6 +160,8 @@ def _as_it_is(raw: Raw) -> Raw:
     return raw
 
 
-def _one_thread(_: int) -> None:
+def _begin_work(_: int) -> None:
+    # Ctrl-C reaches every process of a terminal; when workers end is for the one that has them to say.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Not 1: OpenCV would end its threads, and wait for ever for those that a fork did not bring here.
     cv2.setNumThreads(0)
