@@ -118,7 +118,8 @@ def test_state_round_trip():
         learner.finish_iteration()
     assert other.iteration == 3
     for network in ("plain", "ema"):
-        ours, theirs = ((l.plain["generator"] if network == "plain" else l.ema("generator")) for l in (one, other))
+        both = (one, other)
+        ours, theirs = (x.plain["generator"] if network == "plain" else x.ema("generator") for x in both)
         assert all(torch.equal(a, b) for a, b in zip(ours.parameters(), theirs.parameters(), strict=True))
 
 

@@ -43,7 +43,8 @@ class Learner:
 
     def _averaged(self, network: nn.Module) -> AveragedModel:
         # Before accelerate binds its own forward to the network, which a copy would share.
-        average = AveragedModel(network, self._accelerator.device, multi_avg_fn=get_ema_multi_avg_fn(self._config.ema))
+        update = get_ema_multi_avg_fn(self._config.ema)  # type: ignore[no-untyped-call]
+        average = AveragedModel(network, self._accelerator.device, multi_avg_fn=update)
         average.update_parameters(network)  # so that the first is that of the weights it begins with
         return average.requires_grad_(False).eval()
 
@@ -127,7 +128,8 @@ class Learner:
 
 def make_optimiser(config: OptimiserConfig, network: nn.Module, lr: float) -> torch.optim.Optimizer:
     """The optimiser of ``torch.optim`` that ``config`` names, over a network's parameters."""
-    return optimiser_class(config.name)(network.parameters(), lr=lr, **config.options)
+    optimiser: torch.optim.Optimizer = optimiser_class(config.name)(network.parameters(), lr=lr, **config.options)
+    return optimiser
 
 
 def optimiser_class(name: str) -> Any:

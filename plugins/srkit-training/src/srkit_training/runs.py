@@ -49,17 +49,16 @@ def start(config: Config, how: Start) -> Outcome:
     main = os.environ.get("RANK", "0") == "0"
     if how.restart and main:
         _set_aside(folder)
-    checkpoint = how.resume or Checkpoints(folder / "checkpoints", config.checkpoints.keep).latest
-    if how.resume is None and (how.restart or not checkpoint.exists()):
-        checkpoint = None
+    latest = Checkpoints(folder / "checkpoints", config.checkpoints.keep).latest
+    checkpoint = how.resume or (latest if latest.exists() and not how.restart else None)
     if checkpoint is not None and not how.allow_changes:
         _compare(config, read_checkpoint(checkpoint)["configuration"], checkpoint)
     run = Run(config, folder, resume=checkpoint, cpu=how.cpu)
     if main:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "config.yml").write_text(dump(config), "utf-8")
-        begun = "goes on from" if checkpoint else "begins in"
-        click.echo(f"srkit: {config.name} {begun} {checkpoint or folder}", err=True)
+        begun = f"begins in {folder}" if checkpoint is None else f"goes on from {checkpoint}"
+        click.echo(f"srkit: {config.name} {begun}", err=True)
     outcome = run()
     if main:
         click.echo(_told(outcome, config, folder), err=True)

@@ -34,6 +34,11 @@ class Objective:
             raise srkit.SettingsError(
                 f"losses={losses!r}; expected names of losses with weights, {{l1: {{weight: 1}}}}"
             )
+        strange = sorted(sharpened.keys() - losses.keys() - {"gan"})
+        if strange:
+            raise srkit.SettingsError(
+                f"sharpened names {strange[0]!r}, which is none of the losses {', '.join(losses)}"
+            )
         self.terms = tuple(_term(name, options, bool(sharpened.get(name))) for name, options in losses.items())
         self.wants_average = any(term.average for term in self.terms)
 

@@ -21,7 +21,7 @@ from .objective import Objective, inputs_of, target_of
 from .realesrnet import averaged
 
 DISCRIMINATOR = "discriminator"
-_PENALTIES = {"r1": "r1", "gradient": "gradient"}
+_PENALTIES = ("r1", "gradient")
 
 
 @attrs.frozen(kw_only=True)
@@ -84,12 +84,12 @@ class RealESRGAN:
         self._weight = gan.weight
         self._discriminator = _part(NetworkConfig, chosen.discriminator, "discriminator")
         plugins.current().architectures.find(self._discriminator.arch)
+        for name in chosen.penalties:
+            if name not in _PENALTIES:
+                raise srkit.UnknownName("penalty", name, _PENALTIES)
         self._penalties = {
             name: _part(PenaltyOptions, more, f"penalties.{name}") for name, more in chosen.penalties.items()
         }
-        for name in self._penalties:
-            if name not in _PENALTIES:
-                raise srkit.UnknownName("penalty", name, _PENALTIES)
 
     @staticmethod
     def sample() -> Mapping[str, Any]:
@@ -130,7 +130,12 @@ class RealESRGAN:
 
 
 def _part(record: type[Any], given: Any, name: str) -> Any:
+    """A part of the options; errors name it."""
+    if given is not None and not isinstance(given, Mapping):
+        raise srkit.SettingsError(
+            f"{name}={given!r}; expected a mapping of {', '.join(f.name for f in attrs.fields(record))}"
+        )
     try:
-        return filled(record, given if given is not None else {})
-    except (srkit.SettingsError, AttributeError, TypeError) as error:
+        return filled(record, given or {})
+    except srkit.SettingsError as error:
         raise srkit.SettingsError(f"{name}: {error}") from error
