@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import srkit
 
+_LOSSES = {
+    "lpips": ("lpips:LPIPS", "Distances of deep features, weighted as people see them."),
+}
+
 
 @srkit.hookimpl
 def srkit_register_losses(register: srkit.Register[srkit.LossSpec]) -> None:
     """Register the losses."""
+    for name, (home, summary) in _LOSSES.items():
+        target = f"srkit_training.losses.{home}"
+        register(srkit.LossSpec(name=name, target=target, summary=summary, average=name == "ldl"))
 
 
 @srkit.hookimpl
