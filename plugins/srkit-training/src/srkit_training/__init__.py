@@ -5,6 +5,12 @@ from __future__ import annotations
 import srkit
 
 _LOSSES = {
+    "l1": ("pixels:L1", "Absolute differences."),
+    "mse": ("pixels:MSE", "Squared differences."),
+    "charbonnier": ("pixels:Charbonnier", "Absolute differences, smooth around 0."),
+    "perceptual": ("perceptual:Perceptual", "Differences of what VGG sees, layer by layer; style."),
+    "ldl": ("ldl:LDL", "Differences where they look like artefacts."),
+    "ms-ssim": ("msssim:MSSSIM", "Differences of structure, at five scales."),
     "lpips": ("lpips:LPIPS", "Distances of deep features, weighted as people see them."),
 }
 
