@@ -28,6 +28,8 @@ def test_what_the_network_sees(photo):
     assert output.shape == target.shape == (1, 3, 256, 256)
     assert output.dtype == torch.float32
     assert not gradients
+    assert lpips(photo, darker, model=model, border=9) != pytest.approx(expected, rel=1e-5)
+    assert model.called[0].shape == (1, 3, 238, 238)
     np.testing.assert_allclose(output[0, :, 5, 6].numpy(), photo[5, 6] / 255, atol=1e-7)
     np.testing.assert_allclose(target[0, :, 5, 6].numpy(), darker[5, 6] / 255, atol=1e-7)
 

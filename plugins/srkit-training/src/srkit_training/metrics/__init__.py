@@ -73,7 +73,7 @@ def _lpips(view: View) -> Measure:
     from .perceptual import lpips
 
     model = LPIPS(**view.lpips_weights).to(view.device)
-    return lambda output, target: lpips(output, target, model=model, device=view.device)
+    return lambda output, target: lpips(output, target, model=model, border=view.border, device=view.device)
 
 
 METRICS: Mapping[str, Metric] = {
@@ -98,8 +98,8 @@ METRICS: Mapping[str, Metric] = {
             name="lpips",
             higher_is_better=False,
             prepare=_lpips,
-            needs="32×32 pixels, whatever the border",
-            fits=lambda height, width: min(height, width) >= 32,
+            needs="31×31 pixels",
+            fits=lambda height, width: min(height, width) >= 31,
         ),
     )
 }
