@@ -106,7 +106,7 @@ class ValidationConfig:
 
     ``gt``: a place of targets (see docs/datasets.md); ``lq``: one of their inputs, called ``lq_name``; without it inputs
     are made of the targets by ``degradation``, a recipe as of a data set, or by bicubic downscaling. ``crop``: pixels a side
-    cut out of the middle of a target, None for whole pictures. ``border``: pixels left out at each side of what PSNR and SSIM
+    cut out of the middle of a target, None for whole pictures. ``border``: pixels left out at each side of what metrics
     see, the scale if None; ``channel``: ``rgb`` or ``y``. ``samples``: so many results are kept as pictures, side by side
     with input and target. ``best``: the metric whose best checkpoint is kept.
     """
