@@ -11,7 +11,7 @@ import torch
 import srkit
 import srkit.testing
 import srkit_io
-from srkit_datasets import open_pictures
+from srkit_datasets import UnsharpMask, open_pictures
 from srkit_datasets.packing import pack_lmdb, pack_tar
 from srkit_datasets.paired import dataset
 
@@ -67,6 +67,15 @@ def test_both_halves_in_one_shard(pairs, tmp_path):
     where = str(tmp_path / "a.tar")
     given = {"gt": {"path": where, "pattern": "*.gt.*"}, "lq": {"path": where, "pattern": "*.lq.*"}, "gt_size": 16}
     assert_aligned(itertools.islice(dataset.open(given, srkit.Feed(batch_size=2)), 3))
+
+
+def test_sharpened_targets(pairs):
+    """With sharpen the same batches have their targets sharpened, too, by the unsharp mask of the degradations."""
+    plain, sharp = batches(*pairs), batches(*pairs, sharpen=True)
+    assert all(batch.gt_usm is None for batch in plain)
+    for one, other in zip(plain, sharp, strict=True):
+        assert torch.equal(one.gt, other.gt)
+        assert torch.equal(UnsharpMask()(one.gt, torch.Generator()), other.gt_usm)
 
 
 def test_names_of_inputs(pairs):

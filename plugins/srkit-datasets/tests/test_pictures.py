@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import srkit
-from srkit_datasets import PictureError, Pictures, open_pictures
+from srkit_datasets import PictureError, Pictures, check_pictures, open_pictures
 from srkit_datasets.packing import pack_lmdb, pack_tar
 from srkit_datasets.pictures import read
 from srkit_datasets.shards import index_file, key_of
@@ -143,6 +143,27 @@ def test_nothing_to_read(folder, where, words):
     filled = where.format(folder) if isinstance(where, str) else {**where, "path": str(folder)}
     with pytest.raises(srkit.DatasetError, match=words):
         open_pictures(filled)
+
+
+def test_places_are_checked_without_a_look_inside(folder, tmp_path):
+    """check_pictures takes what is there, even if it is empty, and refuses what is not, as opening it would."""
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "names.txt").write_text("00.png\n")
+    (tmp_path / "a.tar").write_bytes(b"no tar")
+    listed = {"path": str(folder), "list": str(tmp_path / "names.txt")}
+    for where in (folder, tmp_path / "empty", f"{tmp_path}/*.tar", listed, [str(folder), listed]):
+        check_pictures(where)
+    for where, words in (
+        (tmp_path / "none", "there is no .*none; expected a folder"),
+        (f"{tmp_path}/*.rar", "there is no .*rar"),
+        ([str(folder), str(tmp_path / "none")], "there is no .*none"),
+        ({"path": str(folder), "list": "none.txt"}, "there is no list none.txt"),
+    ):
+        with pytest.raises(srkit.DatasetError, match=words):
+            check_pictures(where)
+    for where in ([], None, 5):
+        with pytest.raises(srkit.SettingsError, match="names no pictures"):
+            check_pictures(where)
 
 
 def test_strange_places():

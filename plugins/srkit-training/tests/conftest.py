@@ -1,64 +1,55 @@
-"""Small pictures and small runs."""
+"""A run that could begin: a small photo in a folder, and a trainer that takes two options."""
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 import srkit_io
-from srkit_training.config import (
-    CheckpointConfig,
-    Config,
-    DataConfig,
-    LogConfig,
-    NetworkConfig,
-    TrainConfig,
-    TrainerConfig,
-    ValidationConfig,
-)
+
+TRAINER = """
+import srkit
+
+class Trainer:
+    name = "plain"
+    def __init__(self, *, losses=None, sharpened=None):
+        for loss, options in (losses or {}).items():
+            if loss != "l1":
+                raise srkit.UnknownName("loss", loss, ["l1"])
+            if options.get("weight", 1) < 0:
+                raise srkit.SettingsError(f"losses.{loss}.weight={options['weight']!r}; expected a number of at least 0")
+    def networks(self, network, traits):
+        return {"generator": network}
+    def step(self, batch, learner):
+        raise AssertionError
+
+@srkit.hookimpl
+def srkit_register_trainers(register):
+    register(srkit.TrainerSpec(name="plain", target=f"{__name__}:Trainer", summary="Nothing but losses."))
+"""
+
+CONFIG = """
+name: my-run
+trainer:
+  name: plain
+  options: {losses: {l1: {weight: 1.0}}}
+network: {arch: srvgg, options: {num_feat: 8, num_conv: 2}}
+data:
+  dataset: realesrgan
+  options: {targets: photos, degradation: second-order, sharpen: true, crop: 64, gt_size: 32, pool: 24}
+  batch_size: 12
+train:
+  iterations: 1000
+  lr: 2e-4
+validation: {gt: photos}
+"""
 
 
 @pytest.fixture
-def pictures(tmp_path, monkeypatch):
-    """A folder with ``photos/``, six smooth pictures; it is the current one."""
+def here(tmp_path, monkeypatch, install, photo):
+    """A folder to run in, with ``photos/`` and ``my-run.yml``, which is right."""
+    install("acme-trainer", TRAINER)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "photos").mkdir()
-    rng = np.random.default_rng(0)
-    for number in range(6):
-        y, x = np.mgrid[0:64, 0:72] / 12
-        waves = [np.sin(a * x + b * y + c) for a, b, c in rng.uniform(-2, 2, (3, 3))]
-        srkit_io.write(f"photos/{number}.png", np.uint8(127 + 120 * np.stack(waves, -1)))
+    srkit_io.write(tmp_path / "photos" / "astronaut.png", photo[:64, :64])
+    (tmp_path / "my-run.yml").write_text(CONFIG, "utf-8")
     return tmp_path
-
-
-def small(**changes):
-    """A run of a few iterations of a small network over ``photos/``, degraded to the second order, with a pool."""
-    parts = {
-        "name": "small",
-        "trainer": TrainerConfig(name="realesrnet"),
-        "network": NetworkConfig(arch="srvgg", options={"num_feat": 8, "num_conv": 1, "upscale": 2}),
-        "data": DataConfig(
-            dataset="realesrgan",
-            options={
-                "targets": "photos",
-                "degradation": "second-order",
-                "scale": 2,
-                "crop": 48,
-                "gt_size": 32,
-                "pool": 8,
-            },
-            batch_size=4,
-            workers=0,
-        ),
-        "train": TrainConfig(iterations=6, lr=1e-3),
-        "validation": None,
-        "checkpoints": CheckpointConfig(every=3),
-        "log": LogConfig(every=2, tensorboard=False),
-        "seed": 7,
-    }
-    return Config(**{**parts, **changes})
-
-
-def validated(**changes):
-    """A validation over ``photos/``."""
-    return ValidationConfig(**{"gt": "photos", "every": 3, "samples": 1, **changes})

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .degradations.video import Video
     from .errors import PictureError, TooManyBadPictures
     from .paired import PairedConfig
-    from .pictures import Pictures, Source, open_pictures
+    from .pictures import Pictures, Source, check_pictures, open_pictures
     from .pool import PairPool
     from .realesrgan import RealESRGANConfig
 else:
@@ -31,7 +31,7 @@ else:
         "config": ("filled",),
         "errors": ("PictureError", "TooManyBadPictures"),
         "paired": ("PairedConfig",),
-        "pictures": ("Pictures", "Source", "open_pictures"),
+        "pictures": ("Pictures", "Source", "check_pictures", "open_pictures"),
         "pool": ("PairPool",),
         "realesrgan": ("RealESRGANConfig",),
         "degradations.blur": ("Blur", "Sinc"),
@@ -82,6 +82,7 @@ __all__ = [
     "WebP",
     "WithProbability",
     "build",
+    "check_pictures",
     "dump",
     "explain",
     "filled",

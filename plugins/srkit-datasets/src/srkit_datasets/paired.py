@@ -8,16 +8,19 @@ from typing import Any
 
 import attrs
 import numpy as np
+import torch
 
 import srkit
 
 from .config import filled
 from .crop import Turn, random_pair
+from .degradations.sharpen import UnsharpMask
 from .errors import PictureError
 from .lists import read_pairs
 from .options import flag, whole
 from .partners import check_template, partners
-from .pictures import Pictures, Source, open_pictures, read
+from .pictures import Pictures, Source, check_place, open_pictures, read
+from .reader import Raw
 from .samples import write_sample
 from .stream import Finish, Stream
 
@@ -29,7 +32,7 @@ class PairedConfig:
     ``gt``, ``lq``: see :func:`srkit_datasets.open_pictures`. A target's input is called like it, as ``lq_name`` says:
     with ``"{}x4"`` that of ``0801.png`` is ``0801x4`` with any suffix. Or ``pairs``, a text file, names both, ``GT, LQ`` a
     line. Squares of ``gt_size`` target pixels and what matches them are given, half of them mirrored with ``flip``, turned by
-    quarters with ``rotate``.
+    quarters with ``rotate``. ``sharpen``: give the targets sharpened, too, by Real-ESRGAN's unsharp mask.
     """
 
     gt: Any
@@ -40,6 +43,7 @@ class PairedConfig:
     gt_size: int = whole(1, None, 256)
     flip: bool = flag(default=True)
     rotate: bool = flag(default=True)
+    sharpen: bool = flag(default=False)
     shuffle: bool = flag(default=True)
 
     def __attrs_post_init__(self) -> None:
@@ -90,6 +94,15 @@ def _listed(where: Any, names: Sequence[str]) -> Source:
     return open_pictures(Pictures(path=where, list=names))
 
 
+class Sharpened(Finish):
+    """Batches with their targets sharpened beside them."""
+
+    def __call__(self, raw: Raw) -> srkit.Batch:
+        """The batch."""
+        batch = super().__call__(raw)
+        return attrs.evolve(batch, gt_usm=UnsharpMask()(batch.gt, torch.Generator()))
+
+
 class Paired:
     """Ready pairs."""
 
@@ -98,7 +111,17 @@ class Paired:
     def open(self, config: Mapping[str, Any], feed: srkit.Feed) -> Stream:
         """See :class:`srkit.Dataset`; the keys are those of :class:`PairedConfig`."""
         known = filled(PairedConfig, config)
-        return Stream(PairedCrops(known), feed, Finish(feed), shuffle=known.shuffle)
+        finish = Sharpened(feed) if known.sharpen else Finish(feed)
+        return Stream(PairedCrops(known), feed, finish, shuffle=known.shuffle)
+
+    def checked(self, config: Mapping[str, Any]) -> PairedConfig:
+        """The configuration with its defaults, read through and its places looked for; nothing is opened."""
+        known = filled(PairedConfig, config)
+        check_place("gt", known.gt)
+        check_place("lq", known.lq)
+        if known.pairs is not None and not Path(known.pairs).is_file():
+            raise srkit.DatasetError(f"pairs={known.pairs!r}; there is no such file, expected 'GT, LQ' lines")
+        return known
 
     def sample(self, folder: Path, *, bad: int = 0) -> Mapping[str, Any]:
         """See :class:`srkit.Dataset`."""

@@ -17,6 +17,9 @@ import srkit
 from .config import filled
 from .decode import decode
 
+_NO_PLACE = "{!r} names no pictures; give a path, a mapping with 'path', or several of them"
+_NOTHING_THERE = "there is no {}; expected a folder of pictures, an LMDB folder or tar shards"
+
 
 class Source(Protocol):
     """Encoded pictures, numbered. It can be pickled, and read in any process."""
@@ -69,7 +72,7 @@ def open_pictures(where: str | Path | Mapping[str, Any] | Sequence[Any] | Pictur
     if isinstance(where, Sequence) and where:
         parts = [open_pictures(part) for part in where]
         return parts[0] if len(parts) == 1 else Joined(parts)
-    raise srkit.SettingsError(f"{where!r} names no pictures; give a path, a mapping with 'path', or several of them")
+    raise srkit.SettingsError(_NO_PLACE.format(where))
 
 
 def _opened(where: Pictures) -> Source:
@@ -92,8 +95,36 @@ def _opened(where: Pictures) -> Source:
             f"{path} is a file; if it lists pictures, write {{path: FOLDER, list: {path}}}, and tar shards end in .tar"
         )
     else:
-        raise srkit.DatasetError(f"there is no {path}; expected a folder of pictures, an LMDB folder or tar shards")
+        raise srkit.DatasetError(_NOTHING_THERE.format(path))
     return source if where.list is None else Chosen.of(source, named(where.list), where.path)
+
+
+def check_pictures(where: Any) -> None:
+    """Raise what :func:`open_pictures` would for a place that is not there, without a look at what is in it."""
+    if isinstance(where, str | Path):
+        where = Pictures(path=str(where))
+    elif isinstance(where, Mapping):
+        where = filled(Pictures, where)
+    if not isinstance(where, Pictures):
+        if not isinstance(where, Sequence) or not where:
+            raise srkit.SettingsError(_NO_PLACE.format(where))
+        for part in where:
+            check_pictures(part)
+        return
+    path = Path(where.path)
+    if not path.exists() and next(glob.iglob(where.path, recursive=True), None) is None:  # noqa: PTH207
+        raise srkit.DatasetError(_NOTHING_THERE.format(path))
+    if isinstance(where.list, str) and not Path(where.list).is_file():
+        raise srkit.DatasetError(f"there is no list {where.list}; expected a text file that names pictures, one a line")
+
+
+def check_place(key: str, where: Any) -> None:
+    """:func:`check_pictures`, with a note that names the key."""
+    try:
+        check_pictures(where)
+    except (srkit.SettingsError, srkit.DatasetError) as error:
+        error.add_note(f"in the key {key!r}")
+        raise
 
 
 def named(names: str | Sequence[str]) -> list[str]:

@@ -19,7 +19,7 @@ from .crop import Turn, random_crop
 from .degrader import Degrade, Degrader, meant
 from .draws import POOL, draws
 from .options import flag, whole
-from .pictures import Source, open_pictures, read
+from .pictures import Source, check_place, open_pictures, read
 from .pool import PairPool, Pairs
 from .reader import Raw
 from .samples import write_sample
@@ -132,6 +132,12 @@ class RealESRGAN:
         degrader = Degrader(feed.seed, known, degrade)
         work = degrader.work if known.degrade_in_workers else None
         return Stream(crops, feed, Degraded(feed, known, degrader), work, shuffle=known.shuffle)
+
+    def checked(self, config: Mapping[str, Any]) -> RealESRGANConfig:
+        """The configuration with its defaults, read through and its places looked for; nothing is opened."""
+        known = filled(RealESRGANConfig, config)
+        check_place("targets", known.targets)
+        return known
 
     def sample(self, folder: Path, *, bad: int = 0) -> Mapping[str, Any]:
         """See :class:`srkit.Dataset`."""

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import attrs
+
+from .fields import choice, file_name, flag, names, number, numbers, options, plain, shares, text, texts, whole, wholes
+from .problems import ConfigError, Problem
+
+SCHEDULES = ("constant", "multistep", "cosine")
+PRECISIONS = ("float32", "bfloat16", "float16")
+CHANNELS = ("rgb", "y")
 
 
 @attrs.frozen(kw_only=True)
@@ -15,17 +23,17 @@ class NetworkConfig:
     ``weights``: a file, a model's name, or a URL with its digest (``URL#sha256=HEX``); None for random ones.
     """
 
-    arch: str
-    options: Mapping[str, Any] = attrs.field(factory=dict)
-    weights: str | None = None
+    arch: str = text("the name of an architecture, such as rrdb")
+    options: Mapping[str, Any] = options()
+    weights: str | None = text("a file, a model's name, or a URL with its digest (URL#sha256=HEX)", None)
 
 
 @attrs.frozen(kw_only=True)
 class TrainerConfig:
     """A registered trainer and what it is made with."""
 
-    name: str
-    options: Mapping[str, Any] = attrs.field(factory=dict)
+    name: str = text("the name of a trainer, such as realesrgan")
+    options: Mapping[str, Any] = options()
 
 
 @attrs.frozen(kw_only=True)
@@ -36,19 +44,19 @@ class DataConfig:
     ahead, for each process that trains. ``bad_limit``: so many different files may be bad.
     """
 
-    dataset: str
-    options: Mapping[str, Any] = attrs.field(factory=dict)
-    batch_size: int = 12
-    workers: int = 4
-    bad_limit: int = 100
+    dataset: str = text("the name of a data set, such as realesrgan")
+    options: Mapping[str, Any] = options()
+    batch_size: int = whole(1, 12)
+    workers: int = whole(0, 4)
+    bad_limit: int = whole(0, 100)
 
 
 @attrs.frozen(kw_only=True)
 class OptimiserConfig:
     """Any optimiser of ``torch.optim``, by its name there or in small letters; ``options`` are its keywords but ``lr``."""
 
-    name: str = "adam"
-    options: Mapping[str, Any] = attrs.field(factory=lambda: {"betas": (0.9, 0.99)})
+    name: str = text("the name of an optimiser, such as adam", "adam")
+    options: Mapping[str, Any] = options({"betas": (0.9, 0.99)})
 
 
 @attrs.frozen(kw_only=True)
@@ -59,12 +67,28 @@ class ScheduleConfig:
     begun anew at ``restarts[i]`` times the rate (all 1 if none are given), down to ``least`` times it.
     """
 
-    name: str = "constant"
-    milestones: Sequence[int] = ()
-    gamma: float = 0.5
-    periods: Sequence[int] = ()
-    restarts: Sequence[float] = ()
-    least: float = 0.0
+    name: str = choice("schedule", SCHEDULES, "constant")
+    milestones: Sequence[int] = wholes(1, "[50000, 100000]")
+    gamma: float = number("above 0", lambda v: v > 0, 0.5, such_as="0.5")
+    periods: Sequence[int] = wholes(1, "[250000, 250000]")
+    restarts: Sequence[float] = numbers("[1, 0.5]")
+    least: float = number("within [0, 1]", lambda v: 0 <= v <= 1, 0.0, such_as="1e-3")
+
+    def __attrs_post_init__(self) -> None:
+        problems = []
+        if self.name == "multistep" and not self.milestones:
+            problems.append(Problem("milestones", self.milestones, "multistep needs some, such as [50000, 100000]"))
+        if any(later <= former for former, later in pairwise(self.milestones)):
+            problems.append(
+                Problem("milestones", self.milestones, "expected iterations that grow from one to the next")
+            )
+        if self.name == "cosine" and not self.periods:
+            problems.append(Problem("periods", self.periods, "cosine needs some, such as [the number of iterations]"))
+        if self.restarts and len(self.restarts) != len(self.periods):
+            words = f"expected one for each of the {len(self.periods)} periods, or none"
+            problems.append(Problem("restarts", self.restarts, words))
+        if problems:
+            raise ConfigError(problems)
 
 
 @attrs.frozen(kw_only=True)
@@ -77,27 +101,38 @@ class TrainConfig:
     ``deterministic``: only kernels that give the same bits each time.
     """
 
-    iterations: int
-    lr: float = 1e-4
-    rates: Mapping[str, float] = attrs.field(factory=dict)
+    iterations: int = whole(1, such_as=400_000)
+    lr: float = number("above 0", lambda v: v > 0, 1e-4, such_as="1e-4")
+    rates: Mapping[str, float] = shares("learning rates of networks", "{discriminator: 1e-4}")
     optimiser: OptimiserConfig = attrs.field(factory=OptimiserConfig)
-    warmup: int = 0
+    warmup: int = whole(0, 0)
     schedule: ScheduleConfig = attrs.field(factory=ScheduleConfig)
-    ema: float = 0.999
-    accumulate: int = 1
-    clip: float | None = None
-    precision: str = "float32"
-    compile: bool = False
-    channels_last: bool = True
-    deterministic: bool = False
+    ema: float = number("of at least 0 and below 1", lambda v: 0 <= v < 1, 0.999, such_as="0.999")
+    accumulate: int = whole(1, 1)
+    clip: float | None = number("above 0", lambda v: v > 0, None, such_as="1.0")
+    precision: str = choice("precision", PRECISIONS, "float32")
+    compile: bool = flag(default=False)
+    channels_last: bool = flag(default=True)
+    deterministic: bool = flag(default=False)
+
+    def __attrs_post_init__(self) -> None:
+        problems = []
+        last = f"below iterations={self.iterations}"
+        if self.warmup >= self.iterations:
+            problems.append(Problem("warmup", self.warmup, f"expected a number {last}"))
+        if self.schedule.name == "multistep" and self.schedule.milestones[-1] >= self.iterations:
+            words = f"expected iterations {last}; leave those out that come later, or raise iterations"
+            problems.append(Problem("schedule.milestones", self.schedule.milestones, words))
+        if problems:
+            raise ConfigError(problems)
 
 
 @attrs.frozen(kw_only=True)
 class StopConfig:
     """When to stop early: ``metric`` of the validation was no better for ``patience`` validations."""
 
-    metric: str = "psnr"
-    patience: int = 10
+    metric: str = text("the name of a metric, such as psnr", "psnr")
+    patience: int = whole(1, 10)
 
 
 @attrs.frozen(kw_only=True)
@@ -111,27 +146,42 @@ class ValidationConfig:
     with input and target. ``best``: the metric whose best checkpoint is kept.
     """
 
-    gt: Any
-    lq: Any = None
-    lq_name: str = "{}"
-    degradation: Any = None
-    crop: int | None = None
-    every: int = 5000
-    metrics: Sequence[str] = ("psnr", "ssim")
-    border: int | None = None
-    channel: str = "rgb"
-    samples: int = 4
-    best: str = "psnr"
+    gt: Any = attrs.field(converter=plain)
+    lq: Any = attrs.field(default=None, converter=plain)
+    lq_name: str = text("a name with {} where the target's name goes, such as '{}x4'", "{}")
+    degradation: Any = attrs.field(default=None, converter=plain)
+    crop: int | None = whole(1, None, such_as=256)
+    every: int = whole(1, 5000)
+    metrics: Sequence[str] = names(("psnr", "ssim"))
+    border: int | None = whole(0, None, such_as=4)
+    channel: str = choice("channel", CHANNELS, "rgb")
+    samples: int = whole(0, 4)
+    best: str = text("the name of a metric, such as psnr", "psnr")
     stop: StopConfig | None = None
-    lpips_weights: Mapping[str, str] = attrs.field(factory=dict)
+    lpips_weights: Mapping[str, str] = texts("files of weights", "{vgg: vgg16.pth}")
+
+    def __attrs_post_init__(self) -> None:
+        problems = []
+        if self.lq_name.count("{}") != 1:
+            words = "expected {} in it once, where the target's name goes, as in '{}x4'"
+            problems.append(Problem("lq_name", self.lq_name, words))
+        elif self.lq is None and self.lq_name != "{}":
+            problems.append(
+                Problem("lq_name", self.lq_name, "there is no lq whose pictures it could name; give lq, too")
+            )
+        if self.lq is not None and self.degradation is not None:
+            words = "the inputs are read from lq; give one of lq and degradation"
+            problems.append(Problem("degradation", self.degradation, words))
+        if problems:
+            raise ConfigError(problems)
 
 
 @attrs.frozen(kw_only=True)
 class CheckpointConfig:
     """Every how many iterations a checkpoint is written, and how many numbered ones are kept beside latest and best."""
 
-    every: int = 5000
-    keep: int = 3
+    every: int = whole(1, 5000)
+    keep: int = whole(0, 3)
 
 
 @attrs.frozen(kw_only=True)
@@ -141,16 +191,16 @@ class LogConfig:
     ``tensorboard``: None for if it is installed. ``wandb``: the project of Weights & Biases to log to, None for none.
     """
 
-    every: int = 100
-    tensorboard: bool | None = None
-    wandb: str | None = None
+    every: int = whole(1, 100)
+    tensorboard: bool | None = flag(default=None)
+    wandb: str | None = text("the name of a project", None)
 
 
 @attrs.frozen(kw_only=True)
 class Config:
     """A whole run; ``name`` is that of its folder."""
 
-    name: str
+    name: str = file_name()
     trainer: TrainerConfig
     network: NetworkConfig
     data: DataConfig
@@ -158,4 +208,19 @@ class Config:
     validation: ValidationConfig | None = None
     checkpoints: CheckpointConfig = attrs.field(factory=CheckpointConfig)
     log: LogConfig = attrs.field(factory=LogConfig)
-    seed: int = 0
+    seed: int = whole(0, 0)
+
+
+RECORDS = (
+    NetworkConfig,
+    TrainerConfig,
+    DataConfig,
+    OptimiserConfig,
+    ScheduleConfig,
+    TrainConfig,
+    StopConfig,
+    ValidationConfig,
+    CheckpointConfig,
+    LogConfig,
+    Config,
+)
