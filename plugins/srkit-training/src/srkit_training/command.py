@@ -76,7 +76,9 @@ def train(
     at hand; the same command goes on where it was, and ends with the very weights it would have had without the stop. Weights
     for srkit.upscale are made by 'srkit models export FOLDER/NAME/checkpoints/best.pt OUT.safetensors'.
     """  # noqa: D301 -- \b is click's mark for text to leave as it is
-    from .reading import check, dump, recipes
+    from .checking import check
+    from .reading import dump
+    from .recipes import recipes
 
     if only_recipes:
         for name, summary in recipes().items():
@@ -87,7 +89,7 @@ def train(
     if only_print:
         click.echo(dump(chosen), nl=False)
         return
-    check(chosen, processes=processes)
+    check(chosen, file=config or str(from_basicsr), processes=processes)
     if only_check:
         click.echo(f"{chosen.name}: nothing is wrong with the configuration")
         return
@@ -99,14 +101,15 @@ def train(
 
 
 def _chosen(config: str | None, from_basicsr: str | None, overrides: tuple[str, ...]) -> Config:
-    from .basicsr import translate
     from .reading import load_config, overridden
 
     if (config is None) == (from_basicsr is None):
         raise click.UsageError("name a configuration: a file, a recipe (see --recipes), or --from-basicsr FILE")
-    if config is not None:
-        return load_config(config, overrides)
-    translated, report = translate(Path(str(from_basicsr)))
+    if from_basicsr is None:
+        return load_config(str(config), overrides)
+    from .basicsr import translate
+
+    translated, report = translate(Path(from_basicsr))
     if os.environ.get("RANK", "0") == "0":
         click.echo("\n".join(report), err=True)
-    return overridden(translated, overrides)
+    return overridden(translated, overrides, file=from_basicsr)

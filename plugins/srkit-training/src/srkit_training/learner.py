@@ -14,6 +14,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 import srkit
 
 from .config import OptimiserConfig, TrainConfig
+from .optimisers import optimiser_class
 from .schedule import factor
 
 GENERATOR = "generator"
@@ -128,17 +129,6 @@ class Learner:
 
 def make_optimiser(config: OptimiserConfig, network: nn.Module, lr: float) -> torch.optim.Optimizer:
     """The optimiser of ``torch.optim`` that ``config`` names, over a network's parameters."""
-    optimiser: torch.optim.Optimizer = optimiser_class(config.name)(network.parameters(), lr=lr, **config.options)
+    make: Any = optimiser_class(config.name)
+    optimiser: torch.optim.Optimizer = make(network.parameters(), lr=lr, **config.options)
     return optimiser
-
-
-def optimiser_class(name: str) -> Any:
-    """``adam`` → torch.optim.Adam; raises UnknownName for what torch has not."""
-    classes = {
-        key.casefold(): value
-        for key, value in vars(torch.optim).items()
-        if isinstance(value, type) and issubclass(value, torch.optim.Optimizer) and value is not torch.optim.Optimizer
-    }
-    if name.casefold() not in classes:
-        raise srkit.UnknownName("optimiser", name, classes)
-    return classes[name.casefold()]

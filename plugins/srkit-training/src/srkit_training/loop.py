@@ -52,6 +52,7 @@ class Run:
         seed_all(config.seed, self._accelerator.process_index)
         self._batches = self._open_batches()
         self._means, self._marks = Means(), Marks()
+        self._baseline: Mapping[str, float] = {}
         self._saved_at: int | None = None
         if resume is not None:
             self._load(read_checkpoint(resume))
@@ -116,7 +117,7 @@ class Run:
         if validation is not None and logs is not None and config is not None:
             metrics = validation(self._learner.ema(GENERATOR), self._learner.iteration)
             self._marks.note(metrics)
-            logs.validated(self._learner.iteration, metrics)
+            logs.validated(self._learner.iteration, metrics, baseline=self._baseline)
             best, over = self._marks.is_best(config), self._marks.is_over(config)
         return bool(largest(self._accelerator, best)), bool(largest(self._accelerator, over))
 
@@ -178,6 +179,7 @@ class Run:
         if config.validation is not None:
             samples = self._folder / "samples"
             validation = Validation(config.validation, self._traits, samples, self._accelerator.device)
+            self._baseline = validation.baseline()
         return validation, Logs(config.log, self._folder, config.train.iterations, resume_at=self._learner.iteration)
 
     def _open_batches(self) -> srkit.BatchStream:

@@ -21,14 +21,10 @@ class Marks:
         """The metrics of one more validation."""
         self.metrics = dict(metrics)
         for name, value in metrics.items():
-            known = METRICS.get(name)
-            if known is None:
-                continue
-            best = self._best.get(name)
-            if best is None or (value > best if known.higher_is_better else value < best):
+            if METRICS[name].improves(value, self._best.get(name)):
                 self._best[name], self._since[name] = value, 0
             else:
-                self._since[name] += 1
+                self._since[name] = self._since.get(name, 0) + 1
 
     def is_best(self, config: ValidationConfig) -> bool:
         """Whether the last validation is the best so far by the metric that is to tell."""

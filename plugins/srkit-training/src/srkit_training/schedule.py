@@ -38,4 +38,3 @@ def _cosine(schedule: ScheduleConfig, iteration: int) -> float:
 
 
 _SHAPES = {"constant": _constant, "multistep": _multistep, "cosine": _cosine}
-SCHEDULES = tuple(_SHAPES)
