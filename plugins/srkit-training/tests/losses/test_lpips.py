@@ -84,13 +84,16 @@ def test_gradients_reach_the_output_only(network, lpips, pictures):
 
 
 def test_gradients_are_finite_where_nothing_is_seen(feature_file, linear_file, tmp_path, pictures):
-    """Where all features of a place are 0, their length has no gradient: it counts as 0, not as NaN."""
+    """Where all features of a place are 0, their length is too: neither value nor gradients are NaN."""
     blind = load_file(feature_file("alex"))
     blind["features.3.bias"] = torch.full((192,), -1e4)
     save_file(blind, tmp_path / "blind.safetensors")
     one = pictures(1, 3, 40, 40).requires_grad_()
-    loss = LPIPS(features=tmp_path / "blind.safetensors", linear=linear_file("alex"))
-    loss(one, pictures(1, 3, 40, 40, seed=1)).backward()
+    value = LPIPS(features=tmp_path / "blind.safetensors", linear=linear_file("alex"))(
+        one, pictures(1, 3, 40, 40, seed=1)
+    )
+    value.backward()
+    assert torch.isfinite(value)
     assert torch.isfinite(one.grad).all()
 
 

@@ -67,6 +67,6 @@ class LPIPS(nn.Module):
 
 
 def _unit(features: Tensor) -> Tensor:
-    """Of length 1 at each position. The norm's gradient is taken to be 0 where it has none, unlike a square root's."""
+    """Of length 1 at each position, or 0 where nothing is seen."""
     length: Tensor = torch.linalg.vector_norm(features, dim=1, keepdim=True)
     return features / (length + 1e-10)

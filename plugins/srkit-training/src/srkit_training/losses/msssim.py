@@ -61,13 +61,10 @@ class MSSSIM:
         for scale, weight in enumerate(self.weights):
             if scale:
                 output, target = _halved(output), _halved(target)
-            value = value * _power(_likeness(output, target, luminance=scale == len(self.weights) - 1), weight)
+            likeness = _likeness(output, target, luminance=scale == len(self.weights) - 1)
+            # The power's gradient is infinite at 0, but there ReLU's is 0, and lets nothing of it through.
+            value = value * F.relu(likeness) ** weight
         return 1 - value.mean()
-
-
-def _power(values: Tensor, exponent: float) -> Tensor:
-    # With a gradient of 0, not NaN, where nothing is alike.
-    return (values.clamp(min=1e-12) ** exponent).where(values > 0, 0)
 
 
 def _halved(pictures: Tensor) -> Tensor:
