@@ -1,0 +1,1 @@
+"""Losses: what training makes small; also the distances that validation measures."""

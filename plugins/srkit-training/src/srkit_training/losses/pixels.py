@@ -1,0 +1,48 @@
+"""Losses of pixels, each by itself."""
+
+from __future__ import annotations
+
+import attrs
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from srkit_datasets.options import number
+
+from .pictures import check_pictures
+
+
+@attrs.frozen
+class L1:
+    """The mean of ``|output - target|``."""
+
+    def __call__(self, output: Tensor, target: Tensor) -> Tensor:
+        """(B, 3, H, W) float32 RGB in [0, 1], both → a scalar. Raises ImageError for anything else."""
+        check_pictures(output, target)
+        return F.l1_loss(output, target)
+
+
+@attrs.frozen
+class MSE:
+    """The mean of ``(output - target)²``."""
+
+    def __call__(self, output: Tensor, target: Tensor) -> Tensor:
+        """(B, 3, H, W) float32 RGB in [0, 1], both → a scalar. Raises ImageError for anything else."""
+        check_pictures(output, target)
+        return F.mse_loss(output, target)
+
+
+@attrs.frozen
+class Charbonnier:
+    """The mean of ``√((output - target)² + eps)``: L1, smooth around 0. Equal pictures are ``√eps`` apart.
+
+    P. Charbonnier et al., "Two deterministic half-quadratic regularization algorithms for computed imaging", ICIP 1994;
+    ``eps`` as BasicSR has it, inside the root and not squared.
+    """
+
+    eps: float = number(1e-30, 1, 1e-12)
+
+    def __call__(self, output: Tensor, target: Tensor) -> Tensor:
+        """(B, 3, H, W) float32 RGB in [0, 1], both → a scalar. Raises ImageError for anything else."""
+        check_pictures(output, target)
+        return torch.sqrt((output - target) ** 2 + self.eps).mean()

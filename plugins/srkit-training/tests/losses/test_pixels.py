@@ -1,0 +1,55 @@
+"""Losses of pixels, against numpy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import srkit
+from srkit_training.losses.pixels import L1, MSE, Charbonnier
+
+FORMULAS = [
+    (L1(), lambda d: np.abs(d)),
+    (MSE(), lambda d: d**2),
+    (Charbonnier(), lambda d: np.sqrt(d**2 + 1e-12)),
+    (Charbonnier(eps=0.01), lambda d: np.sqrt(d**2 + 0.01)),
+]
+
+
+@pytest.mark.parametrize(("loss", "formula"), FORMULAS, ids=lambda value: repr(value)[:20])
+@given(size=st.tuples(*[st.integers(1, 3), st.just(3), st.integers(1, 9), st.integers(1, 9)]), seed=st.integers(0, 99))
+def test_it_is_the_mean_of_the_formula(loss, formula, size, seed):
+    """The value is the formula's mean over all values, also where the output leaves [0, 1]."""
+    rng = torch.Generator().manual_seed(seed)
+    output, target = torch.randn(size, generator=rng), torch.rand(size, generator=rng)
+    expected = formula(output.double().numpy() - target.double().numpy()).mean()
+    assert loss(output, target).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_known_values():
+    """Two values off by 0.3 and 0.4 in one picture of twelve values."""
+    output, target = torch.zeros(1, 3, 2, 2), torch.zeros(1, 3, 2, 2)
+    output[0, 0, 0, 0], output[0, 2, 1, 1] = 0.3, -0.4
+    assert L1()(output, target).item() == pytest.approx(0.7 / 12)
+    assert MSE()(output, target).item() == pytest.approx(0.25 / 12)
+    assert Charbonnier(eps=0.16)(output, target).item() == pytest.approx((10 * 0.4 + 0.5 + 0.32**0.5) / 12)
+
+
+def test_charbonnier_is_smooth_at_equal_pictures(pictures):
+    """There its value is the root of eps, and its gradient 0, down to the smallest eps."""
+    for eps in (1e-30, 1e-12, 1e-4):
+        output = pictures(1, 3, 4, 4).requires_grad_()
+        value = Charbonnier(eps=eps)(output, output.detach())
+        value.backward()
+        assert value.item() == pytest.approx(eps**0.5)
+        assert output.grad.abs().max() == 0
+
+
+@pytest.mark.parametrize("eps", [0, -1, 2, "small", None, float("nan")])
+def test_eps_is_checked(eps):
+    """What cannot be an eps is told, with the range."""
+    with pytest.raises(srkit.SettingsError, match=r"eps=.*expected a number within \[1e-30, 1\], such as 1e-12"):
+        Charbonnier(eps=eps)
