@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import attrs
 
+import srkit
+
 from .fidelity import WINDOW, psnr, ssim
 from .naturalness import BLOCK, NaturalModel, niqe
 
@@ -69,10 +71,16 @@ def _niqe(view: View) -> Measure:
 
 
 def _lpips(view: View) -> Measure:
+    from srkit_datasets import filled
+
     from ..losses.lpips import LPIPS
     from .perceptual import lpips
 
-    model = LPIPS(**view.lpips_weights).to(view.device)
+    try:
+        model = filled(LPIPS, view.lpips_weights).to(view.device)
+    except srkit.SrkitError as error:
+        error.add_note("in the key 'lpips_weights'")
+        raise
     return lambda output, target: lpips(output, target, model=model, border=view.border, device=view.device)
 
 
