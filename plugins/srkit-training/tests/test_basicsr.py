@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import yaml
 
@@ -11,159 +13,18 @@ from srkit_training.basicsr import translate
 from srkit_training.problems import ConfigError
 from srkit_training.reading import dump, parse
 
-KERNELS = ["iso", "aniso", "generalized_iso", "generalized_aniso", "plateau_iso", "plateau_aniso"]
+OPTIONS = Path(__file__).parent / "options"
 
 
-def blur(order, sigma):
-    """The blur of one order, with Real-ESRGAN's figures."""
-    figures = {
-        "blur_kernel_size": 21,
-        "kernel_list": KERNELS,
-        "kernel_prob": [0.45, 0.25, 0.12, 0.03, 0.12, 0.03],
-        "sinc_prob": 0.1,
-        "blur_sigma": sigma,
-        "betag_range": [0.5, 4],
-        "betap_range": [1, 2],
-    }
-    return {f"{key}{order}": value for key, value in figures.items()}
-
-
-def realesrnet():
-    """The first stage, ×4."""
-    return {
-        "name": "net-x4",
-        "model_type": "RealESRNetModel",
-        "scale": 4,
-        "num_gpu": 4,
-        "manual_seed": 0,
-        "gt_usm": True,
-        "resize_prob": [0.2, 0.7, 0.1],
-        "resize_range": [0.15, 1.5],
-        "gaussian_noise_prob": 0.5,
-        "noise_range": [1, 30],
-        "poisson_scale_range": [0.05, 3],
-        "gray_noise_prob": 0.4,
-        "jpeg_range": [30, 95],
-        "second_blur_prob": 0.8,
-        "resize_prob2": [0.3, 0.4, 0.3],
-        "resize_range2": [0.3, 1.2],
-        "gaussian_noise_prob2": 0.5,
-        "noise_range2": [1, 25],
-        "poisson_scale_range2": [0.05, 2.5],
-        "gray_noise_prob2": 0.4,
-        "jpeg_range2": [30, 95],
-        "gt_size": 256,
-        "queue_size": 180,
-        "datasets": {
-            "train": {
-                "name": "DF2K",
-                "type": "RealESRGANDataset",
-                "dataroot_gt": "datasets/DF2K",
-                "meta_info": "datasets/meta_info.txt",
-                "io_backend": {"type": "disk"},
-                **blur("", [0.2, 3]),
-                **blur("2", [0.2, 1.5]),
-                "final_sinc_prob": 0.8,
-                "gt_size": 256,
-                "use_hflip": True,
-                "use_rot": False,
-                "use_shuffle": True,
-                "num_worker_per_gpu": 5,
-                "batch_size_per_gpu": 12,
-                "dataset_enlarge_ratio": 1,
-                "prefetch_mode": None,
-            }
-        },
-        "network_g": {
-            "type": "RRDBNet",
-            "num_in_ch": 3,
-            "num_out_ch": 3,
-            "num_feat": 64,
-            "num_block": 23,
-            "num_grow_ch": 32,
-        },
-        "path": {
-            "pretrain_network_g": "weights/ESRGAN.pth",
-            "param_key_g": "params_ema",
-            "strict_load_g": True,
-            "resume_state": None,
-        },
-        "train": {
-            "ema_decay": 0.999,
-            "optim_g": {"type": "Adam", "lr": 2e-4, "weight_decay": 0, "betas": [0.9, 0.99]},
-            "scheduler": {"type": "MultiStepLR", "milestones": [1000000], "gamma": 0.5},
-            "total_iter": 1000000,
-            "warmup_iter": -1,
-            "pixel_opt": {"type": "L1Loss", "loss_weight": 1.0, "reduction": "mean"},
-        },
-        "logger": {
-            "print_freq": 100,
-            "save_checkpoint_freq": 5e3,
-            "use_tb_logger": True,
-            "wandb": {"project": None, "resume_id": None},
-        },
-        "dist_params": {"backend": "nccl", "port": 29500},
-    }
-
-
-def realesrgan():
-    """The second stage, ×4."""
-    said = realesrnet()
-    del said["gt_usm"]
-    said |= {"model_type": "RealESRGANModel", "l1_gt_usm": True, "percep_gt_usm": True, "gan_gt_usm": False}
-    said["network_d"] = {"type": "UNetDiscriminatorSN", "num_in_ch": 3, "num_feat": 64, "skip_connection": True}
-    said["train"] |= {
-        "total_iter": 400000,
-        "optim_g": {"type": "Adam", "lr": 1e-4, "weight_decay": 0, "betas": [0.9, 0.99]},
-        "optim_d": {"type": "Adam", "lr": 1e-4, "weight_decay": 0, "betas": [0.9, 0.99]},
-        "perceptual_opt": {
-            "type": "PerceptualLoss",
-            "layer_weights": {"conv1_2": 0.1, "conv2_2": 0.1, "conv3_4": 1, "conv4_4": 1, "conv5_4": 1},
-            "vgg_type": "vgg19",
-            "use_input_norm": True,
-            "perceptual_weight": 1.0,
-            "style_weight": 0,
-            "range_norm": False,
-            "criterion": "l1",
-        },
-        "gan_opt": {
-            "type": "GANLoss",
-            "gan_type": "vanilla",
-            "real_label_val": 1.0,
-            "fake_label_val": 0.0,
-            "loss_weight": 0.1,
-        },
-        "net_d_iters": 1,
-        "net_d_init_iters": 0,
-    }
-    return said
-
-
-def paired():
-    """Fine-tuning with ready pairs."""
-    said = realesrgan()
-    for key in (
-        "gt_size",
-        "queue_size",
-        *(key for key in said if key.endswith("2") or "range" in key or "prob" in key),
-    ):
-        said.pop(key, None)
-    said |= {"high_order_degradation": False, "num_gpu": "auto"}
-    said["datasets"]["train"] = {
-        "name": "pairs",
-        "type": "RealESRGANPairedDataset",
-        "dataroot_gt": "datasets",
-        "dataroot_lq": "datasets",
-        "meta_info": "pairs.txt",
-        "io_backend": {"type": "disk"},
-        "gt_size": 256,
-        "use_hflip": True,
-        "use_rot": False,
-        "use_shuffle": True,
-        "num_worker_per_gpu": 5,
-        "batch_size_per_gpu": 12,
-    }
-    said["path"] |= {"pretrain_network_d": "weights/D.pth", "param_key_d": "params", "strict_load_d": True}
+def options(name, **changes):
+    """The options of a file, with others at dotted keys, given with __ for dots."""
+    said = yaml.safe_load((OPTIONS / f"{name}.yml").read_text("utf-8"))
+    for key, value in changes.items():
+        inner = said
+        *way, last = key.split("__")
+        for part in way:
+            inner = inner[part]
+        inner[last] = value
     return said
 
 
@@ -185,12 +46,12 @@ def leaves(said, above=""):
         yield from leaves(value, f"{above}{key}.") if isinstance(value, dict) and value else [f"{above}{key}"]
 
 
-@pytest.mark.parametrize("options", [realesrnet, realesrgan, paired])
-def test_every_option_is_accounted_for(translated, options):
+@pytest.mark.parametrize("name", ["realesrnet", "realesrgan", "paired"])
+def test_every_option_is_accounted_for(translated, name):
     """The report has a line for each option, in the order of the file, and what comes out can be kept."""
-    config, report = translated(options())
+    config, report = translated(options(name))
     told = [line.partition("=")[0] for line in report]
-    for key in leaves(options()):
+    for key in leaves(options(name)):
         assert any(key == one or key.startswith(f"{one}.") for one in told), key
     assert all(" → " in line or " ignored: " in line for line in report)
     assert not any("knows no such option" in line for line in report)
@@ -200,7 +61,7 @@ def test_every_option_is_accounted_for(translated, options):
 
 def test_first_stage(translated):
     """RealESRNet's figures, where its file has them."""
-    config, report = translated(realesrnet())
+    config, report = translated(options("realesrnet"))
     assert (config.name, config.trainer.name, config.seed) == ("net-x4", "realesrnet", 0)
     assert config.trainer.options == {"losses": {"l1": {"weight": 1.0}}, "sharpened": {"l1": True}}
     assert (config.network.arch, config.network.options["num_block"]) == ("rrdb", 23)
@@ -232,7 +93,7 @@ def test_first_stage(translated):
 
 def test_second_stage(translated):
     """RealESRGAN's losses, discriminator and which target each sees."""
-    said = realesrgan()
+    said = options("realesrgan")
     said["train"]["optim_d"]["lr"] = 5e-5
     config, _ = translated(said)
     layers = {"conv1_2": 0.1, "conv2_2": 0.1, "conv3_4": 1, "conv4_4": 1, "conv5_4": 1}
@@ -258,7 +119,7 @@ def test_second_stage(translated):
 
 def test_pairs(translated):
     """Ready pairs are listed, or matched by their names; both networks have weights."""
-    config, report = translated(paired())
+    config, report = translated(options("paired"))
     assert config.data.dataset == "realesrgan-paired"
     assert config.data.options["pairs"] == "pairs.txt"
     assert config.data.options["sharpen"] is True
@@ -266,16 +127,16 @@ def test_pairs(translated):
     assert config.trainer.options["discriminator"]["weights"] == "weights/D.pth"
     assert (config.data.batch_size, config.train.accumulate) == (12, 1)
     assert any(line.startswith("num_gpu='auto' ignored: torchrun") for line in report)
-    said = paired()
+    said = options("paired")
     said["datasets"]["train"].pop("meta_info")
     said["datasets"]["train"] |= {"filename_tmpl": "{}x4", "type": "PairedImageDataset", "meta_info_file": "names.txt"}
-    options = translated(said)[0].data.options
-    assert (options["lq_name"], options["gt"]) == ("{}x4", {"path": "datasets", "list": "names.txt"})
+    made = translated(said)[0].data.options
+    assert (made["lq_name"], made["gt"]) == ("{}x4", {"path": "datasets", "list": "names.txt"})
 
 
 def test_plain_super_resolution(translated):
     """SRModel with pairs, a cosine with restarts and validation, as BasicSR's own files have it."""
-    said = paired()
+    said = options("paired")
     said |= {"model_type": "SRModel", "network_g": {"type": "SRVGGNetCompact", "num_conv": 16, "upscale": 4}}
     said["path"] = {"pretrain_model_g": None, "strict_load": True}
     said["train"] |= {
@@ -319,12 +180,12 @@ def test_plain_super_resolution(translated):
 
 def test_other_figures_become_a_recipe(translated):
     """Degradations that are not Real-ESRGAN's are written out, with each figure where it belongs."""
-    said = realesrnet()
+    said = options("realesrnet")
     said |= {"noise_range": [1, 10], "jpeg_range2": [60, 95.0], "gaussian_noise_prob2": 0.9, "resize_prob": [1, 1, 2]}
     said["datasets"]["train"] |= {"kernel_list": ["aniso", "iso"], "kernel_prob": [0.5, 0.5], "final_sinc_prob": 0}
     config, _ = translated(said)
-    options = srkit_datasets.filled(srkit_datasets.RealESRGANConfig, config.data.options)
-    blur, resize, noise, _, _, _, noise2, end, _ = options.degrade().steps[1:]
+    made = srkit_datasets.filled(srkit_datasets.RealESRGANConfig, config.data.options)
+    blur, resize, noise, _, _, _, noise2, end, _ = made.degrade().steps[1:]
     assert blur.choices[0].kinds == {"aniso": 0.5, "iso": 0.5}
     assert (resize.up, resize.down) == (0.25, 0.25)
     assert noise.choices[0].sigma == (1, 10)
@@ -335,7 +196,7 @@ def test_other_figures_become_a_recipe(translated):
 
 def test_targets_that_are_not_sharpened(translated):
     """Without gt_usm nothing is sharpened, neither the target nor what is degraded."""
-    said = {**realesrnet(), "gt_usm": False}
+    said = {**options("realesrnet"), "gt_usm": False}
     config, _ = translated(said)
     assert config.trainer.options["sharpened"] == {"l1": False}
     assert config.data.options["sharpen"] is False
@@ -347,74 +208,70 @@ def test_targets_that_are_not_sharpened(translated):
 
 def test_weights_that_fit_in_part_are_left_out(translated):
     """strict_load off, as ×2 is begun from ×4: the report says that nothing of the file is taken."""
-    said = realesrnet()
+    said = options("realesrnet")
     said["path"]["strict_load_g"] = False
     config, report = translated(said)
     assert config.network.weights is None
     assert any("begins with random weights" in line for line in report)
 
 
-def changed(options, **changes):
-    """Options with others at dotted keys, given with __ for dots."""
-    said = options()
-    for key, value in changes.items():
-        inner = said
-        *way, last = key.split("__")
-        for part in way:
-            inner = inner[part]
-        inner[last] = value
-    return said
-
-
 REFUSED = [
-    (changed(realesrgan, model_type="ESRGANModel"), "model_type='ESRGANModel'", "no relativistic average GAN"),
-    (changed(realesrgan, model_type="EDVRModel"), "model_type='EDVRModel'", "expected one of RealESRNetModel"),
-    (changed(realesrgan, network_g__type="EDSR"), "network_g.type='EDSR'", "no installed plugin has this architecture"),
-    (changed(realesrgan, network_d__type="VGGStyle"), "network_d.type='VGGStyle'", "no installed plugin"),
+    (options("realesrgan", model_type="ESRGANModel"), "model_type='ESRGANModel'", "no relativistic average GAN"),
+    (options("realesrgan", model_type="EDVRModel"), "model_type='EDVRModel'", "expected one of RealESRNetModel"),
     (
-        changed(realesrgan, datasets__train__type="REDSDataset"),
+        options("realesrgan", network_g__type="EDSR"),
+        "network_g.type='EDSR'",
+        "no installed plugin has this architecture",
+    ),
+    (options("realesrgan", network_d__type="VGGStyle"), "network_d.type='VGGStyle'", "no installed plugin"),
+    (
+        options("realesrgan", datasets__train__type="REDSDataset"),
         "datasets.train.type='REDSDataset'",
         "RealESRGANDataset",
     ),
-    (changed(realesrgan, datasets__train__mean=[0.5]), "datasets.train.mean=[0.5]", "RGB in [0, 1]"),
-    (changed(paired, datasets__train__color="y"), "datasets.train.color='y'", "trains on RGB"),
+    (options("realesrgan", datasets__train__mean=[0.5]), "datasets.train.mean=[0.5]", "RGB in [0, 1]"),
+    (options("paired", datasets__train__color="y"), "datasets.train.color='y'", "trains on RGB"),
     (
-        changed(realesrgan, datasets__train__io_backend={"type": "memcached"}),
+        options("realesrgan", datasets__train__io_backend={"type": "memcached"}),
         "datasets.train.io_backend.type='memcached'",
         "expected disk or lmdb",
     ),
-    (changed(realesrgan, high_order_degradation=False), "high_order_degradation=False", "name pairs"),
+    (options("realesrgan", high_order_degradation=False), "high_order_degradation=False", "name pairs"),
     (
-        changed(realesrgan, datasets__train__kernel_prob=[1]),
+        options("realesrgan", datasets__train__kernel_prob=[1]),
         "datasets.train.kernel_list",
         "a share for each in kernel_prob",
     ),
-    (changed(realesrgan, train__pixel_opt__type="TVLoss"), "train.pixel_opt.type='TVLoss'", "L1Loss, MSELoss"),
-    (changed(realesrgan, train__pixel_opt__reduction="sum"), "train.pixel_opt.reduction='sum'", "expected mean"),
+    (options("realesrgan", train__pixel_opt__type="TVLoss"), "train.pixel_opt.type='TVLoss'", "L1Loss, MSELoss"),
+    (options("realesrgan", train__pixel_opt__reduction="sum"), "train.pixel_opt.reduction='sum'", "expected mean"),
     (
-        changed(realesrgan, train__perceptual_opt__range_norm=True),
+        options("realesrgan", train__perceptual_opt__range_norm=True),
         "train.perceptual_opt.range_norm=True",
         "expected False",
     ),
     (
-        changed(realesrgan, train__perceptual_opt__vgg_type="vgg11"),
+        options("realesrgan", train__perceptual_opt__vgg_type="vgg11"),
         "train.perceptual_opt.vgg_type='vgg11'",
         "vgg19 or vgg16",
     ),
     (
-        changed(realesrgan, train__gan_opt__type="MultiScaleGANLoss"),
+        options("realesrgan", train__gan_opt__type="MultiScaleGANLoss"),
         "train.gan_opt.type='MultiScaleGANLoss'",
         "GANLoss",
     ),
-    (changed(realesrgan, train__dists_opt={"type": "DISTS"}), "train.dists_opt=", "write the loss yourself"),
+    (options("realesrgan", train__dists_opt={"type": "DISTS"}), "train.dists_opt=", "write the loss yourself"),
     (
-        changed(realesrgan, train__optim_d__betas=[0, 0.9]),
+        options("realesrgan", train__optim_d__betas=[0, 0.9]),
         "train.optim_d.betas=[0, 0.9]",
         "expected [0.9, 0.99], as in",
     ),
-    (changed(realesrgan, train__scheduler__type="LinearLR"), "train.scheduler.type='LinearLR'", "expected MultiStepLR"),
     (
-        changed(realesrgan, train__scheduler__restarts=[0, 9]),
+        options("realesrgan", train__scheduler__type="LinearLR"),
+        "train.scheduler.type='LinearLR'",
+        "expected MultiStepLR",
+    ),
+    (
+        options("realesrgan", train__scheduler__restarts=[0, 9]),
         "train.scheduler.restarts=[0, 9]",
         "CosineAnnealingRestartLR",
     ),
@@ -433,7 +290,7 @@ def test_what_cannot_be_followed_is_refused(translated, said, key, words):
 
 def test_all_refusals_are_told_at_once(translated):
     """One line for each."""
-    said = changed(realesrgan, model_type="X", network_g__type="EDSR", train__scheduler__type="Y")
+    said = options("realesrgan", model_type="X", network_g__type="EDSR", train__scheduler__type="Y")
     with pytest.raises(ConfigError) as caught:
         translated(said)
     assert len(caught.value.problems) == 3
@@ -441,7 +298,7 @@ def test_all_refusals_are_told_at_once(translated):
 
 def test_unknown_options_are_told(translated):
     """What is no option of the original's is in the report."""
-    _, report = translated(changed(realesrnet, train__use_magic=3))
+    _, report = translated(options("realesrnet", train__use_magic=3))
     assert "train.use_magic=3 ignored: srkit knows no such option" in report
 
 
