@@ -11,7 +11,7 @@ import srkit
 
 class Trainer:
     name = "plain"
-    def __init__(self, *, losses=None, sharpened=None):
+    def __init__(self, *, losses=None, sharpened=None, discriminator=None):
         for loss, options in (losses or {}).items():
             if loss != "l1":
                 raise srkit.UnknownName("loss", loss, ["l1"])

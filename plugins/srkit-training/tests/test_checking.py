@@ -98,6 +98,11 @@ WRONG = [
         "network.weights='RealESRGAN_x4plus'",
         "are weights of rrdb, not of srvgg; set network.arch=rrdb",
     ),
+    (
+        "trainer.options.discriminator={arch: unet-discriminator, weights: D.pth}",
+        "trainer.options.discriminator.weights='D.pth'",
+        "there is no such file",
+    ),
     ("data.dataset=realesrgen", "data.dataset='realesrgen'", "did you mean 'realesrgan'"),
     ("data.options.gt_sise=32", "data.options.gt_sise=32", "did you mean 'gt_size'"),
     ("data.options.gt_size=30", "data.options.gt_size=30", "is not a multiple of scale=4"),

@@ -91,7 +91,7 @@ def _network(config: Config, _: int) -> Iterator[Problem]:
         words = f"a network of {traits.in_channels} channels in and {traits.out_channels} out; pictures have 3, RGB"
         yield Problem("network.options", config.network.options, words)
     if config.network.weights is not None:
-        yield from _weights(config.network.weights, config.network.arch)
+        yield from _weights("network", config.network.weights, config.network.arch)
 
 
 def _traits(config: Config) -> srkit.Traits:
@@ -104,9 +104,9 @@ def _traits(config: Config) -> srkit.Traits:
         raise srkit.SettingsError(f"{config.network.arch} takes no such options: {error}") from error
 
 
-def _weights(weights: str, arch: str) -> Iterator[Problem]:
+def _weights(network: str, weights: str, arch: str) -> Iterator[Problem]:
     """That a file is there, a name is known, a URL has a digest: what :func:`srkit.load_network` will want."""
-    key, models = "network.weights", plugins.current().models
+    key, models = f"{network}.weights", plugins.current().models
     if re.match("https?://", weights, re.IGNORECASE):
         known = any(entry.spec.url == weights for entry in models)
         if not known and not re.search("#sha256=[0-9a-fA-F]{64}$", weights):
@@ -123,9 +123,9 @@ def _weights(weights: str, arch: str) -> Iterator[Problem]:
         yield Problem(key, weights, f"there is no such file, and {told(error)}")
         return
     architectures = plugins.current().architectures
-    if architectures.find(card.architecture) != architectures.find(arch):
+    if arch in architectures and architectures.find(card.architecture) != architectures.find(arch):
         yield Problem(
-            key, weights, f"are weights of {card.architecture}, not of {arch}; set network.arch={card.architecture}"
+            key, weights, f"are weights of {card.architecture}, not of {arch}; set {network}.arch={card.architecture}"
         )
 
 
@@ -147,9 +147,12 @@ def _trainer(config: Config, _: int) -> Iterator[Problem]:
         if unknown:
             yield from unknown
             return
+    judge = given.options.get("discriminator")
+    if isinstance(judge, Mapping) and isinstance(judge.get("weights"), str):
+        yield from _weights("trainer.options.discriminator", judge["weights"], str(judge.get("arch")))
     try:
         make(**given.options)
-    except (*_TOLD, TypeError, ValueError) as error:
+    except (srkit.SrkitError, TypeError, ValueError) as error:
         yield _placed("trainer.options", given.options, error)
 
 
