@@ -59,7 +59,7 @@ def _group(name: str) -> tuple[str, ...]:
 def _install_all(session: nox.Session, *more: str) -> None:
     """The repository, editable, with everything optional."""
     editable = [part for path in PLUGINS for part in ("-e", f"./{path}" + EXTRAS.get(Path(path).name, ""))]
-    session.install(*CONSTRAINED, "-e", ".", *editable, *more)
+    session.install(*CONSTRAINED, "-e", ".[onnx]", *editable, *more)
 
 
 @nox.session(python="3.11")

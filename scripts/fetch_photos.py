@@ -206,13 +206,13 @@ class Packages:
     def _by_url(self, name: str) -> Path:
         if self._index is None:
             # This list, like every architecture's, has also the packages for all of them.
-            with urlopen(f"{self.mirror}/dists/{RELEASE}/main/binary-amd64/Packages.xz") as answer:
+            with urlopen(f"{self.mirror}/dists/{RELEASE}/main/binary-amd64/Packages.xz", timeout=60) as answer:
                 self._index = lzma.decompress(answer.read()).decode()
         about = next((about for about in self._index.split("\n\n") if about.startswith(f"Package: {name}\n")), None)
         if about is None:
             raise LookupError(f"Debian {RELEASE} has no package {name}")
         fields = dict(line.split(": ", 1) for line in about.splitlines() if line[0] != " " and ": " in line)
-        with urlopen(f"{self.mirror}/{fields['Filename']}") as answer:
+        with urlopen(f"{self.mirror}/{fields['Filename']}", timeout=60) as answer:
             data = answer.read()
         if hashlib.sha256(data).hexdigest() != fields["SHA256"]:
             raise OSError(f"{fields['Filename']} came damaged")

@@ -25,7 +25,7 @@ def srkit_register_commands(register: Register[CommandSpec]) -> None:
         CommandSpec(
             name="models",
             target="srkit.commands.models:models",
-            summary="List, describe, fetch, inspect and convert models.",
+            summary="List, describe, fetch, inspect and export models.",
         )
     )
     register(

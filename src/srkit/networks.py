@@ -19,7 +19,7 @@ from .protocols import Architecture
 from .registry import Entry
 from .weights.locate import locate, locate_model
 from .weights.mix import check_shares, mix
-from .weights.read import read, stored_config
+from .weights.read import WeightFile, read_file
 
 Source = str | os.PathLike[str]
 
@@ -28,7 +28,8 @@ Source = str | os.PathLike[str]
 class LoadedNetwork:
     """A network ready to run, and how it came about.
 
-    ``sources``: where each weight file came from → its share.
+    ``sources``: where each weight file came from → its share. ``card``: what the file tells of itself
+    (``weights.read.CARD_KEY``); {} if it tells nothing, or there are several.
     """
 
     network: nn.Module = attrs.field(repr=False)
@@ -37,6 +38,7 @@ class LoadedNetwork:
     traits: Traits
     name: str
     sources: Mapping[str, float]
+    card: Mapping[str, Any] = attrs.field(factory=dict)
 
 
 @attrs.frozen
@@ -48,6 +50,7 @@ class _Part:
     entry: Entry[ArchitectureSpec]
     config: Mapping[str, Any]
     tensors: dict[str, Tensor] = attrs.field(repr=False)
+    card: Mapping[str, Any]
 
 
 def load_network(
@@ -88,6 +91,7 @@ def load_network(
         architecture.traits(**first.config),
         " + ".join(part.name if len(parts) == 1 else f"{share:g} × {part.name}" for part, share in parts),
         {part.origin: share for part, share in parts},
+        first.card if len(parts) == 1 else {},
     )
 
 
@@ -153,18 +157,20 @@ def _card(model: str | None, arch: str | None) -> ModelCard:
 
 def _read(source: Source | ModelCard, arch: str | None) -> _Part:
     located = locate_model(source) if isinstance(source, ModelCard) else locate(source)
-    entry, recognition, tensors = identify(located.path, source.architecture if isinstance(source, ModelCard) else arch)
-    named = {recognition.names[stored]: tensor for stored, tensor in tensors.items() if stored in recognition.names}
+    entry, recognition, file = identify(located.path, source.architecture if isinstance(source, ModelCard) else arch)
+    named = {
+        recognition.names[stored]: tensor for stored, tensor in file.tensors.items() if stored in recognition.names
+    }
     name = source.name if isinstance(source, ModelCard) else located.path.stem
-    return _Part(name, located.origin, entry, recognition.config, named)
+    return _Part(name, located.origin, entry, recognition.config, named, file.card)
 
 
-def identify(path: Path, arch: str | None = None) -> tuple[Entry[ArchitectureSpec], Recognition, dict[str, Tensor]]:
-    """The network in a weight file: architecture, configuration, tensors. Raises as ``read`` and ``recognise``."""
-    tensors = read(path)
-    entry, recognition = recognise(tensors, path, arch)
-    config = {**recognition.config, **stored_config(path)}
-    return entry, attrs.evolve(recognition, config=config), tensors
+def identify(path: Path, arch: str | None = None) -> tuple[Entry[ArchitectureSpec], Recognition, WeightFile]:
+    """The network in a weight file: architecture, configuration, contents. Raises as ``read_file`` and ``recognise``."""
+    file = read_file(path)
+    entry, recognition = recognise(file.tensors, path, arch)
+    config = {**recognition.config, **file.config}
+    return entry, attrs.evolve(recognition, config=config), file
 
 
 def recognise(

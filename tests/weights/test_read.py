@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from srkit.errors import SrkitError, UnsafeWeights, WeightsError, WeightsNotFound
-from srkit.weights.read import read
+from srkit.weights.read import CARD_KEY, CONFIG_KEY, read, read_file
 
 
 def tensors():
@@ -303,3 +303,22 @@ def test_ncnn_model_that_resizes_its_result(tmp_path):
     (tmp_path / "n.bin").write_bytes(bytes(12))
     with pytest.raises(WeightsError, match="resizes what its network gives.*scale="):
         read(tmp_path / "n.param")
+
+
+def test_what_files_tell_of_themselves(tmp_path):
+    """The texts beside the tensors are read alike from safetensors and checkpoints; other values under the keys are not."""
+    texts = {CONFIG_KEY: '{"upscale": 2}', CARD_KEY: '{"scale": 2}'}
+    save_file(tensors(), tmp_path / "a.safetensors", metadata=texts)
+    torch.save({"params_ema": tensors(), "training": {"iteration": 1}, **texts}, tmp_path / "a.pth")
+    torch.save({"params": tensors(), CONFIG_KEY: 3, CARD_KEY: "[1]"}, tmp_path / "b.pth")
+    for name in ("a.safetensors", "a.pth"):
+        stored = read_file(tmp_path / name)
+        assert stored.tensors.keys() == tensors().keys()
+        assert (stored.config, stored.card) == ({"upscale": 2}, {"scale": 2})
+    assert (read_file(tmp_path / "b.pth").config, read_file(tmp_path / "b.pth").card) == ({}, {})
+
+
+def test_a_damaged_card_is_told(tmp_path):
+    """What is no JSON is refused, named by its key."""
+    torch.save({"params": tensors(), CARD_KEY: "{"}, tmp_path / "a.pth")
+    check_refused(tmp_path / "a.pth", WeightsError, match=r"damaged srkit\.card")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import secrets
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -15,7 +14,7 @@ from ..weights.locate import find_local, locate_model
 
 @click.group()
 def models() -> None:
-    """List, describe, fetch, inspect and convert models.
+    """List, describe, fetch, inspect and export models.
 
     Weights are looked for in the cache (SRKIT_CACHE), then in installed packages, then at their URL. SRKIT_OFFLINE=1
     forbids the last.
@@ -82,45 +81,38 @@ def fetch(names: tuple[str, ...], allow_unverified: bool) -> None:
 @models.command()
 @click.argument("file", type=click.Path(path_type=Path))
 def inspect(file: Path) -> None:
-    """Tell what network a weight file holds."""
+    """Tell what network a weight file holds, and what its card says."""
     from ..networks import identify
     from ..protocols import Architecture
 
-    entry, recognition, tensors = identify(file)
+    entry, recognition, stored = identify(file)
     traits = entry.load(Architecture).traits(**recognition.config)
     click.echo(f"architecture:  {entry.spec.name}, of {entry.owner.label}")
     click.echo(f"configuration: {', '.join(f'{key}={value!r}' for key, value in recognition.config.items())}")
     click.echo(f"scale:         ×{traits.scale}, {traits.in_channels} → {traits.out_channels} channels")
-    click.echo(f"parameters:    {sum(tensor.numel() for tensor in tensors.values()):,} in {len(tensors)} tensors")
+    click.echo(f"parameters:    {sum(t.numel() for t in stored.tensors.values()):,} in {len(stored.tensors)} tensors")
+    if stored.card:
+        click.echo("\n".join(["card:", *_lines(stored.card, "  ")]))
 
 
 @models.command()
-@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("source")
 @click.argument("target", type=click.Path(path_type=Path))
+@click.option("--half", is_flag=True, help="Convolution weights in float16 (.safetensors).")
+@click.option("--no-check", is_flag=True, help="Do not compare what ONNX Runtime gives with the network (.onnx).")
 @click.option("--force", is_flag=True, help="Overwrite TARGET.")
-def convert(source: Path, target: Path, force: bool) -> None:
-    """Write the network in SOURCE (.pth, ncnn, .safetensors) to TARGET, a .safetensors file with the original names."""
-    from safetensors.torch import save
+def export(source: str, target: Path, half: bool, no_check: bool, force: bool) -> None:
+    """Write a network to TARGET, a .safetensors, .pth (as Real-ESRGAN has it) or .onnx file.
 
-    from ..networks import load_network
-    from ..weights.read import CONFIG_KEY
+    SOURCE is a training checkpoint, a weight file (.safetensors, .pth, ncnn), or a model's name.
+    """
+    from ..export import export
 
-    if target.suffix != ".safetensors":
-        raise click.UsageError(f"{target} must end in .safetensors, the only format written")
-    if target.exists() and not force:
-        raise click.UsageError(f"{target} exists; add --force to overwrite it")
-    loaded = load_network(weights=source)
-    tensors = {name: tensor.contiguous() for name, tensor in loaded.network.state_dict().items()}
-    part = target.with_name(f".{secrets.token_hex(8)}.part")
-    try:
-        # Not everything can be told from tensors: the slope of leaky relu, for one.
-        part.write_bytes(save(tensors, metadata={CONFIG_KEY: json.dumps(dict(loaded.config))}))
-        part.replace(target)
-    except OSError as error:
-        raise click.ClickException(f"{target} cannot be written: {error.strerror or error}") from error
-    finally:
-        part.unlink(missing_ok=True)
-    click.echo(f"{source} → {target} ({loaded.architecture}, {len(tensors)} tensors)")
+    done = export(source, target, half=half, check=not no_check, force=force)
+    click.echo(f"{source} → {target} ({done.network.architecture}, ×{done.network.traits.scale})")
+    if done.agreement is not None:
+        sizes = ", ".join(f"{height}×{width}" for height, width in done.agreement.sizes)
+        click.echo(f"ONNX Runtime gives what the network does, within {done.agreement.difference:.1e}, at {sizes}")
 
 
 def _facts(card: ModelCard) -> dict[str, str]:
@@ -134,6 +126,19 @@ def _facts(card: ModelCard) -> dict[str, str]:
     architecture = plugins.current().architectures.find(card.architecture).load(Architecture)
     network, traits = architecture.build(**card.config), architecture.traits(**card.config)
     return Upscaler.from_network(network, traits, name=card.name, device="cpu").facts()
+
+
+def _lines(value: Any, indent: str) -> list[str]:
+    """What a card says, a fact a line, what is inside another further in."""
+    if isinstance(value, list):
+        value = {f"{number}": item for number, item in enumerate(value, 1)}
+    lines = []
+    for key, item in value.items():
+        if isinstance(item, dict) or (isinstance(item, list) and any(isinstance(part, dict | list) for part in item)):
+            lines += [f"{indent}{key}:", *_lines(item, indent + "  ")]
+        else:
+            lines.append(f"{indent}{key}: {', '.join(map(str, item)) if isinstance(item, list) else item}")
+    return lines
 
 
 def _state(card: ModelCard) -> str:

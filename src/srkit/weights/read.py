@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import attrs
 import safetensors
 import torch
 from safetensors.torch import load_file
@@ -19,14 +20,32 @@ from ..errors import UnsafeWeights, WeightsError, WeightsNotFound
 from . import ncnn
 
 CONFIG_KEY = "srkit.config"
-"""In the metadata of a safetensors file: the arguments of ``Architecture.build``, as JSON."""
+"""In the metadata of a safetensors file, or beside the state dicts of a checkpoint: the arguments of
+``Architecture.build``, as JSON."""
+
+CARD_KEY = "srkit.card"
+"""In the same places: what the network is and how it came about, as JSON."""
 
 # Where checkpoints keep the network, best first: the averaged weights are what upstream publishes.
 _NESTS = ("params_ema", "params", "state_dict", "model_state_dict", "model")
 
 
+@attrs.frozen
+class WeightFile:
+    """What a weight file holds: tensors by name, float32, in stored order, and what CONFIG_KEY and CARD_KEY say, or {}."""
+
+    tensors: dict[str, Tensor] = attrs.field(repr=False)
+    config: Mapping[str, Any] = attrs.field(factory=dict)
+    card: Mapping[str, Any] = attrs.field(factory=dict)
+
+
 def read(path: Path) -> dict[str, Tensor]:
-    """The tensors of a ``.safetensors``, ``.pth`` or ncnn ``.param`` / ``.bin`` file, float32, in stored order.
+    """The tensors of a weight file; see ``read_file``."""
+    return read_file(path).tensors
+
+
+def read_file(path: Path) -> WeightFile:
+    """What a ``.safetensors``, ``.pth`` or ncnn ``.param`` / ``.bin`` file holds.
 
     The kind is told by the content, not by the name (ncnn's two files by name). Raises WeightsNotFound, UnsafeWeights for
     a pickle that asks for more than tensors, and WeightsError for anything else that is not a weight file.
@@ -44,11 +63,13 @@ def read(path: Path) -> dict[str, Tensor]:
         reason = error.strerror if isinstance(error, OSError) else error
         raise WeightsError(f"{path} cannot be read: {reason}; check its name and permissions", path) from error
     if _is_safetensors(head, path):  # before pickles: the length of the header may be any bytes
-        return _tensors(_read_safetensors(path), path)
+        stored, metadata = _read_safetensors(path)
+        return _weight_file(stored, metadata, path)
     if path.suffix in {".param", ".bin"} and not _is_torch(head):
-        return {name: torch.from_numpy(array) for name, array in ncnn.read(path).items()}
+        return WeightFile({name: torch.from_numpy(array) for name, array in ncnn.read(path).items()})
     if _is_torch(head):
-        return _tensors(_read_torch(path), path)
+        loaded = _read_torch(path)
+        return _weight_file(loaded, loaded if isinstance(loaded, Mapping) else {}, path)
     raise WeightsError(
         f"{path} is not a weight file: it starts with {head[:8]!r}, like neither safetensors, a PyTorch checkpoint nor "
         f"ncnn; fetch it again if it should be one of them",
@@ -56,21 +77,20 @@ def read(path: Path) -> dict[str, Tensor]:
     )
 
 
-def stored_config(path: Path) -> dict[str, Any]:
-    """The configuration that ``srkit models convert`` put beside the tensors of a safetensors file; {} if there is none."""
-    with path.open("rb") as file:
-        head = file.read(16)
-    if not _is_safetensors(head, path):
+def _weight_file(loaded: Any, metadata: Mapping[Any, Any], path: Path) -> WeightFile:
+    config, card = (_stored(metadata.get(key), key, path) for key in (CONFIG_KEY, CARD_KEY))
+    return WeightFile(_tensors(loaded, path), config, card)
+
+
+def _stored(text: Any, key: str, path: Path) -> dict[str, Any]:
+    """The JSON object that stands under ``key``; {} if there is none."""
+    if not isinstance(text, str):
         return {}
-    with safetensors.safe_open(path, "pt") as opened:
-        text = (opened.metadata() or {}).get(CONFIG_KEY, "{}")
     try:
-        config = json.loads(text)
+        stored = json.loads(text)
     except ValueError as error:
-        raise WeightsError(
-            f"{path} has a damaged {CONFIG_KEY} in its metadata ({error}); fetch it again", path
-        ) from error
-    return config if isinstance(config, dict) else {}
+        raise WeightsError(f"{path} has a damaged {key} in its metadata ({error}); fetch it again", path) from error
+    return stored if isinstance(stored, dict) else {}
 
 
 def _is_safetensors(head: bytes, path: Path) -> bool:
@@ -82,9 +102,11 @@ def _is_torch(head: bytes) -> bool:
     return head.startswith((b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"))
 
 
-def _read_safetensors(path: Path) -> Mapping[str, Any]:
+def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], Mapping[str, str]]:
     try:
-        return load_file(path)
+        with safetensors.safe_open(path, "pt") as opened:
+            metadata = opened.metadata() or {}
+        return load_file(path), metadata
     except (safetensors.SafetensorError, OSError, ValueError, KeyError) as error:
         raise WeightsError(f"{path} is a damaged safetensors file ({error}); fetch it again", path) from error
 
