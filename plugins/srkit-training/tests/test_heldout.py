@@ -136,9 +136,9 @@ def test_bad_pictures_are_left_out(folder):
 
 def test_what_means_nothing(folder):
     """Two ways to say what inputs are, or a name without a place for the target's, are refused."""
-    with pytest.raises(srkit.SettingsError, match="lq and degradation are two ways"):
+    with pytest.raises(srkit.SettingsError, match="give one of lq and degradation"):
         held_out(folder, lq=str(folder), degradation="second-order")
-    with pytest.raises(srkit.SettingsError, match="lq_name='x4' must hold"):
+    with pytest.raises(srkit.SettingsError, match="lq_name='x4': expected {} in it once"):
         held_out(folder, lq=str(folder), lq_name="x4")
     with pytest.raises(srkit.DatasetError, match="there is no"):
         held_out(folder / "nowhere")

@@ -25,6 +25,7 @@ from srkit_training.config import (
     DataConfig,
     LogConfig,
     NetworkConfig,
+    OptimiserConfig,
     ScheduleConfig,
     StopConfig,
     TrainConfig,
@@ -81,7 +82,7 @@ def validated(**changes):
     return ValidationConfig(**{"gt": "photos", "every": 3, "samples": 1, **changes})
 
 
-CLEAN = {**small().data.options, "pool": 0, "degradation": [{"resize": {"of": "goal"}}]}
+CLEAN = {**small().data.options, "pool": 0, "degradation": [{"resize": {"of": "goal", "modes": ["bicubic"]}}]}
 GAN = TrainerConfig(
     name="realesrgan",
     options={
@@ -200,7 +201,7 @@ def test_accumulated_parts_give_the_gradient_of_the_whole_batch(pictures):
             iterations=1,
             lr=1.0,
             accumulate=parts,
-            optimiser=attrs.evolve(TrainConfig(iterations=1).optimiser, name="sgd", options={}),
+            optimiser=OptimiserConfig(name="sgd", options={}),
         )
         Run(small(data=data, train=train), pictures / str(parts), cpu=True)()
         weights.append(_weights(pictures / str(parts))["networks"]["generator"])
@@ -293,8 +294,10 @@ def test_killed_runs_go_on_to_the_same_bits(pictures):
     config = small(
         data=data, train=TrainConfig(iterations=120, lr=1e-3), checkpoints=attrs.evolve(small().checkpoints, every=2)
     )
-    Run(config, pictures / "whole", cpu=True)()
-    rng = random.Random(os.environ.get("PYTEST_XDIST_WORKER", "0"))
+    (pictures / "whole").mkdir()
+    (pictures / "whole" / "photos").symlink_to(pictures / "photos")
+    assert _end(_train(pictures / "whole", config)) == 0
+    rng = random.Random(0)
     for _ in range(int(os.environ.get("SRKIT_KILLS", "2"))):
         running = _train(pictures, config)
         latest = pictures / "runs" / "small" / "checkpoints" / "latest.pt"
@@ -304,10 +307,8 @@ def test_killed_runs_go_on_to_the_same_bits(pictures):
         time.sleep(rng.uniform(0, 0.3))
         running.kill()
         running.communicate()
-    finished = _train(pictures, config)
-    _, told = finished.communicate()
-    assert finished.returncode == 0, told
-    _assert_equal(_weights(pictures / "whole"), _weights(pictures / "runs" / "small"))
+    assert _end(_train(pictures, config)) == 0
+    _assert_equal(_weights(pictures / "whole" / "runs" / "small"), _weights(pictures / "runs" / "small"))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -334,27 +335,53 @@ def test_a_signal_leaves_a_checkpoint(pictures, number):
     assert again().iteration == stopped_at + 1
 
 
-def test_two_processes_train_as_one(pictures):
-    """Two processes of half the batch each make the step of one process, but for rounding, and equal logs."""
-    optimiser = attrs.evolve(TrainConfig(iterations=1).optimiser, name="sgd", options={})
+def test_two_processes_have_the_gradients_of_one(pictures):
+    """A step of plain descent by two processes of half the batch each is that of one process, but for rounding."""
+    train = TrainConfig(iterations=1, lr=1.0, optimiser=OptimiserConfig(name="sgd", options={}))
+    config = small(trainer=GAN, data=attrs.evolve(small().data, options=CLEAN), train=train)
+    begun = attrs.evolve(config, train=attrs.evolve(train, lr=1e-30))
+    one, start, two = (
+        Run(config, pictures / "one", cpu=True),
+        Run(begun, pictures / "start", cpu=True),
+        _launch(pictures, config),
+    )
+    one()
+    start()
+    assert _end(two) == 0
+    states = [
+        _weights(folder)["networks"] for folder in (pictures / "start", pictures / "one", pictures / "runs" / "small")
+    ]
+    for network, before in states[0].items():
+        for name, value in before.items():
+            moved, likewise = (state[network][name] - value for state in states[1:])
+            bound = 1e-5 * float(moved.abs().max()) + 1e-9
+            torch.testing.assert_close(moved, likewise, rtol=1e-4, atol=bound, msg=f"{network}.{name}")
+
+
+def test_two_processes_log_validate_and_stop_together(pictures):
+    """What two processes log are the means of both; a run ended early by the metric of one ends in both."""
     config = small(
-        trainer=GAN,
         data=attrs.evolve(small().data, options=CLEAN),
-        train=TrainConfig(iterations=4, lr=1e-305, optimiser=optimiser),
-        validation=validated(every=2),
+        train=TrainConfig(iterations=50, lr=1e-30, ema=0.0),
+        validation=validated(every=2, stop=StopConfig(metric="psnr", patience=1)),
     )
     Run(config, pictures / "one", cpu=True)()
-    launched = _train(pictures, config, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone")
-    _, told = launched.communicate()
-    assert launched.returncode == 0, told
-    one, two = _weights(pictures / "one"), _weights(pictures / "runs" / "small")
-    assert two["iteration"] == 4
-    for network, state in one["networks"].items():
-        for name, value in state.items():
-            torch.testing.assert_close(
-                value, two["networks"][network][name], rtol=1e-4, atol=1e-6, msg=f"{network}.{name}"
-            )
-    for ours, theirs in zip(
-        _rows(pictures / "one" / "log.csv"), _rows(pictures / "runs/small" / "log.csv"), strict=True
-    ):
+    assert _end(_launch(pictures, config)) == 0
+    together = pictures / "runs" / "small"
+    assert _weights(together)["iteration"] == 4
+    for ours, theirs in zip(_rows(pictures / "one" / "log.csv"), _rows(together / "log.csv"), strict=True):
         assert float(ours["l1"]) == pytest.approx(float(theirs["l1"]), rel=1e-4)
+    (ours,), (theirs,) = (_rows(folder / "validation.csv")[-1:] for folder in (pictures / "one", together))
+    assert ours["psnr"] == theirs["psnr"]
+
+
+def _launch(folder, config):
+    return _train(folder, config, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone")
+
+
+def _end(running):
+    """The exit status; what was told is shown where it is not 0."""
+    _, told = running.communicate()
+    if running.returncode:
+        print(told)
+    return running.returncode

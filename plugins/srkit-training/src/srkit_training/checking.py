@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -14,6 +13,7 @@ import srkit_datasets
 from srkit import plugins
 
 from .config import Config, ValidationConfig
+from .metrics import METRICS
 from .optimisers import check_options, optimiser_class
 from .problems import ConfigError, Problem, told, unknown_key
 
@@ -209,14 +209,6 @@ def _optimiser(config: Config, _: int) -> Iterator[Problem]:
     )
 
 
-def metric_names() -> tuple[str, ...]:
-    """What validation can measure."""
-    try:
-        return tuple(importlib.import_module(".metrics", __package__).METRICS)
-    except ModuleNotFoundError:
-        return ("psnr", "ssim", "lpips", "niqe")
-
-
 def _validation(config: Config, _: int) -> Iterator[Problem]:
     given = config.validation
     if given is None:
@@ -239,7 +231,7 @@ def _validation(config: Config, _: int) -> Iterator[Problem]:
 
 
 def _metrics(given: ValidationConfig) -> Iterator[Problem]:
-    known = metric_names()
+    known = METRICS
     for name in given.metrics:
         if name not in known:
             yield Problem("validation.metrics", name, told(srkit.UnknownName("metric", name, known)))

@@ -17,11 +17,12 @@ import attrs
 import torch
 
 import srkit
+from srkit.weights.read import CARD_KEY, CONFIG_KEY
 
 from .config import Config
 from .learner import GENERATOR
 
-CONFIG_KEY, CARD_KEY, TRAINING_KEY = "srkit.config", "srkit.card", "training"
+TRAINING_KEY = "training"
 _NUMBERED = re.compile(r"\d{8}\.pt")
 
 

@@ -21,7 +21,6 @@ from .bicubic import Array, bicubic, to_8_bit
 from .config import ValidationConfig
 from .heldout import HeldOut, HeldOutPictures
 from .metrics import METRICS, View
-from .metrics.levels import CHANNELS
 from .sheets import sheet, write_sheet
 
 Upscale: TypeAlias = Callable[[Array], Array]
@@ -39,7 +38,7 @@ class Validation:
 
     def __init__(self, config: ValidationConfig, traits: srkit.Traits, folder: Path, device: torch.device) -> None:
         self._border = traits.scale if config.border is None else config.border
-        _check(config, self._border)
+        _check(config)
         self._config, self._traits, self._folder, self._device = config, traits, folder, device
         view = View(
             border=self._border, channel=config.channel, device=device, lpips_weights=dict(config.lpips_weights)
@@ -127,9 +126,8 @@ def _same_chance(device: torch.device) -> Iterator[None]:
         yield
 
 
-def _check(config: ValidationConfig, border: int) -> None:
-    if not config.metrics or isinstance(config.metrics, str):
-        raise srkit.SettingsError(f"metrics={config.metrics!r}; expected a list of some of {', '.join(METRICS)}")
+def _check(config: ValidationConfig) -> None:
+    """Names of metrics; the rest is the record's own to check."""
     for name in config.metrics:
         known(name, METRICS, "metric")
     watched = {"best": config.best} | ({} if config.stop is None else {"stop: metric": config.stop.metric})
@@ -138,7 +136,3 @@ def _check(config: ValidationConfig, border: int) -> None:
             raise srkit.SettingsError(
                 f"{key}={name!r} is not among metrics={[*config.metrics]}; add it there, or choose one of them"
             )
-    known(config.channel, CHANNELS, "channel")
-    for key, number in (("border", border), ("samples", config.samples)):
-        if isinstance(number, bool) or not isinstance(number, int) or number < 0:
-            raise srkit.SettingsError(f"{key}={number!r}; expected a whole number of at least 0")

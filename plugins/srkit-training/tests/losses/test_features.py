@@ -67,7 +67,7 @@ def test_whole_checkpoints_and_halves_are_read(feature_file, stack, tmp_path, pi
 
 def test_it_is_fixed(feature_file, pictures):
     """Nothing is to be trained, training mode does not stick, gradients reach the pictures alone."""
-    features = Features("alex", ["relu3"], feature_file("alex")).train()
+    features = Features("alex", ["relu3"], feature_file("alex")).ready("cpu").train()
     assert not any(module.training for module in features.modules())
     assert not any(parameter.requires_grad for parameter in features.parameters())
     images = pictures(1, 3, 40, 40).requires_grad_()
@@ -80,7 +80,7 @@ def test_it_is_fixed(feature_file, pictures):
 def test_making_one_draws_no_chance(feature_file):
     """The global generator is left as it was."""
     before = torch.get_rng_state()
-    Features("alex", ["relu5"], feature_file("alex"))
+    Features("alex", ["relu5"], feature_file("alex")).ready("cpu")
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -112,7 +112,7 @@ def test_files_of_others_are_refused(change, words, feature_file, tmp_path):
     change(tensors)
     save_file(tensors, tmp_path / "other.safetensors")
     with pytest.raises(srkit.WeightsError, match=words) as caught:
-        Features("alex", ["relu5"], tmp_path / "other.safetensors", option="features")
+        Features("alex", ["relu5"], tmp_path / "other.safetensors", option="features").ready("cpu")
     assert caught.value.path == tmp_path / "other.safetensors"
     assert "features=" in str(caught.value)
     assert "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth" in str(caught.value)
@@ -128,5 +128,5 @@ def test_unknown_layers_are_told():
 def test_published_weights_are_fetched_and_else_told(network):
     """Without a file the published one is fetched; where that may not be, the note says which option takes a file."""
     with pytest.raises(srkit.Offline, match=rf"https://download\.pytorch\.org/models/{network}") as caught:
-        Features(network, ["pool5"])
+        Features(network, ["pool5"]).ready("cpu")
     assert "weights=FILE" in "".join(caught.value.__notes__)

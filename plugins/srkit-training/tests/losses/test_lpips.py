@@ -109,7 +109,7 @@ def test_each_picture_by_itself(lpips, pictures):
 
 def test_it_is_fixed(lpips):
     """Nothing of it is trained or saved beside the network, and training mode does not stick."""
-    loss = lpips("alex").train()
+    loss = lpips("alex").ready("cpu").train()
     assert not any(parameter.requires_grad for parameter in loss.parameters())
     assert not loss.seen.training
     assert not any(name.startswith("weight_") for name in loss.state_dict())
@@ -139,8 +139,7 @@ def test_pictures_of_other_kinds_are_refused(shapes, dtype, words, lpips):
         ({"features": 3}, srkit.SettingsError, "features=3; expected a file, or URL#sha256=HEX"),
         ({"linear": ["a"]}, srkit.SettingsError, "linear="),
         ({"linear": "https://a.b/c.pth"}, srkit.SettingsError, "#sha256=HEX"),
-        ({"linear": "/nowhere/lin.pth"}, srkit.WeightsNotFound, "no weight file /nowhere/lin.pth"),
-        ({}, srkit.Offline, "PerceptualSimilarity"),
+        ({"linear": "/nowhere/lin.pth"}, srkit.SettingsError, "linear='/nowhere/lin.pth'; there is no such file"),
     ],
 )
 def test_bad_options_are_told(options, error, words):
@@ -150,12 +149,19 @@ def test_bad_options_are_told(options, error, words):
     assert "\n" not in str(caught.value)
 
 
+def test_published_weights_are_fetched_by_the_first_call(pictures):
+    """Making one reads and fetches nothing."""
+    loss = LPIPS()
+    with pytest.raises(srkit.Offline, match="PerceptualSimilarity"):
+        loss(pictures(1, 3, 40, 40), pictures(1, 3, 40, 40))
+
+
 def test_linear_layers_of_the_other_network_are_refused(linear_file):
     """The error says which tensor does not fit, and that the option is ``linear``."""
     with pytest.raises(
         srkit.WeightsError, match=r"lin1.*\(1, 192, 1, 1\), not \(1, 128.*not a file of lpips-vgg.*linear="
     ):
-        LPIPS(network="vgg", linear=linear_file("alex"))
+        LPIPS(network="vgg", linear=linear_file("alex")).ready("cpu")
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
@@ -172,7 +178,7 @@ def test_weights_come_from_urls(monkeypatch, feature_file, linear_file, pictures
         threading.Thread(target=server.serve_forever, daemon=True).start()
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         url = f"http://127.0.0.1:{server.server_port}/{path.name}#sha256={digest}"
-        fetched = LPIPS(features=feature_file("alex"), linear=url)
+        fetched = LPIPS(features=feature_file("alex"), linear=url).ready("cpu")
         server.shutdown()
     one, other = pictures(1, 3, 40, 40), pictures(1, 3, 40, 40, seed=1)
     assert torch.equal(fetched(one, other), LPIPS(features=feature_file("alex"), linear=path)(one, other))

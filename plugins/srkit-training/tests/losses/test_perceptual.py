@@ -125,8 +125,8 @@ def test_small_pictures_are_refused(pictures, feature_file):
         ({"criterion": "l3"}, srkit.UnknownName, "unknown criterion 'l3'; did you mean 'l"),
         ({"style": -1}, srkit.SettingsError, "style=-1; expected a number within"),
         ({"weights": 19}, srkit.SettingsError, "weights=19; expected a file, or URL#sha256=HEX"),
-        ({"weights": "nowhere.pth"}, srkit.WeightsNotFound, "no weight file nowhere.pth"),
-        ({}, srkit.Offline, "vgg19-dcbb9e9d.pth"),
+        ({"weights": "nowhere.pth"}, srkit.SettingsError, "weights='nowhere.pth'; there is no such file"),
+        ({"weights": "https://a.b/vgg19.pth"}, srkit.SettingsError, "#sha256=HEX"),
     ],
 )
 def test_bad_options_are_told(options, error, words):

@@ -66,8 +66,8 @@ class Features(nn.Module):
     """A fixed network, cut off after the deepest of ``layers``: nothing of it is trained, and it is always evaluated.
 
     ``network``: ``alex``, ``vgg16`` or ``vgg19``. ``weights``: a file with torchvision's names (``features.0.weight`` …),
-    of any float type; what else is in it is left aside. ``option``: what errors call it. Raises UnknownName for a layer
-    that the network lacks, and WeightsError for a file of another network.
+    of any float type; what else is in it is left aside. ``option``: what errors call it. The file is read by :meth:`ready`,
+    at the latest in the first call. Raises UnknownName for a layer that the network lacks.
     """
 
     mean: Tensor
@@ -81,10 +81,16 @@ class Features(nn.Module):
             known(name, names, f"layer of {network}")
         depth = 1 + max(names.index(name) for name in self.layers)
         self.stack = nn.ModuleDict(dict(islice(_layers(network), depth)))
-        self._load(network, weights, option)
-        self.requires_grad_(requires_grad=False).eval()
+        self._source: tuple[str, Source, str] | None = (network, weights, option)
         self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1), persistent=False)
+
+    def ready(self, device: torch.device | str) -> Features:
+        """Itself on a device, its weights read; raises WeightsError for a file of another network, and as fetching does."""
+        if self._source is not None:
+            self._load(*self._source)
+            self._source = None
+        return self if self.mean.device == torch.device(device) else self.to(device)
 
     def _load(self, network: str, weights: Source, option: str) -> None:
         published = {
@@ -97,6 +103,7 @@ class Features(nn.Module):
         shapes = {theirs: tuple(empty[ours].shape) for theirs, ours in published.items()}
         found = take(weights, network, option, shapes)
         self.stack.load_state_dict({published[name]: tensor for name, tensor in found.items()}, assign=True)
+        self.requires_grad_(requires_grad=False).eval()
 
     @property
     def least(self) -> int:
@@ -117,6 +124,7 @@ class Features(nn.Module):
 
     def forward(self, pictures: Tensor) -> Mapping[str, Tensor]:
         """(B, 3, H, W) float32 RGB in [0, 1] → what each of ``layers`` gives, (B, C, H', W') float32."""
+        self.ready(pictures.device)
         now = (pictures - self.mean) / self.std
         found = {}
         for name, layer in self.stack.items():

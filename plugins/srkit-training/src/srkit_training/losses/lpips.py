@@ -38,12 +38,21 @@ class LPIPS(nn.Module):
 
     def __attrs_post_init__(self) -> None:
         network, channels = _LAYERS[self.network]
-        names = {layer: f"lin{number}.model.1.weight" for number, layer in enumerate(channels)}
-        shapes = {names[layer]: (1, width, 1, 1) for layer, width in channels.items()}
-        found = take(self.linear, f"lpips-{self.network}", "linear", shapes)
         self.seen = Features(network, channels, self.features, option="features")
-        for layer, name in names.items():
-            self.register_buffer(f"weight_{layer}", found[name], persistent=False)
+        self._is_read = False
+
+    def ready(self, device: torch.device | str) -> LPIPS:
+        """Itself on a device, its weights read, as they are at the latest in the first call; raises as :func:`take`."""
+        if not self._is_read:
+            channels = _LAYERS[self.network][1]
+            names = {layer: f"lin{number}.model.1.weight" for number, layer in enumerate(channels)}
+            shapes = {names[layer]: (1, width, 1, 1) for layer, width in channels.items()}
+            found = take(self.linear, f"lpips-{self.network}", "linear", shapes)
+            self.seen.ready(device)
+            for layer, name in names.items():
+                self.register_buffer(f"weight_{layer}", found[name], persistent=False)
+            self._is_read = True
+        return self.to(device)
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """(B, 3, H, W) float32 RGB in [0, 1], both → the mean of :meth:`per_picture`, a scalar."""
@@ -56,6 +65,7 @@ class LPIPS(nn.Module):
         under 16 for ``vgg``.
         """
         check_pictures(output, target, least=self.seen.least)
+        self.ready(output.device)
         with torch.no_grad():
             wanted = self.seen(target)
         terms = [self._distance(layer, seen, wanted[layer]) for layer, seen in self.seen(output).items()]

@@ -49,7 +49,7 @@ class Perceptual(nn.Module):
     of the sum of squares over the whole batch. ``style``: what the distances of Gram matrices, by the same layers and
     criterion, are multiplied by before they are added (L. Gatys, A. Ecker and M. Bethge, "Image Style Transfer Using
     Convolutional Neural Networks", CVPR 2016); 0 for none. ``weights``: torchvision's file, or one with tensors of the same
-    names; fetched if None.
+    names, read in the first call; fetched if None.
     """
 
     network: str = choice("network", tuple(_LAYERS), "vgg19")

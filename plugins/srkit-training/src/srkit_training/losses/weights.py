@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import attrs
@@ -41,8 +43,17 @@ def source() -> Any:
     """A field for a :data:`Source`."""
 
     def check(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:
-        if value is not None and not isinstance(value, str | os.PathLike):
+        if value is None:
+            return
+        if not isinstance(value, str | os.PathLike):
             raise srkit.SettingsError(f"{attribute.name}={value!r}; expected a file, or URL#sha256=HEX")
+        if isinstance(value, str) and re.match("https?://", value, re.IGNORECASE):
+            if not re.search("#sha256=[0-9a-fA-F]{64}$", value):
+                raise srkit.SettingsError(f"{attribute.name}={value!r} has no digest; expected URL#sha256=HEX")
+        elif not Path(value).expanduser().is_file():
+            raise srkit.SettingsError(
+                f"{attribute.name}={os.fspath(value)!r}; there is no such file; leave it out for the published one"
+            )
 
     return attrs.field(default=None, validator=check, kw_only=True)
 

@@ -77,7 +77,7 @@ def _lpips(view: View) -> Measure:
     from .perceptual import lpips
 
     try:
-        model = filled(LPIPS, view.lpips_weights).to(view.device)
+        model = filled(LPIPS, view.lpips_weights).ready(view.device)
     except srkit.SrkitError as error:
         error.add_note("in the key 'lpips_weights'")
         raise
