@@ -86,6 +86,12 @@ WRONG = [
         "network.options={'num_in_ch': 1}",
         "a network of 1 channels in and 3 out; pictures have 3",
     ),
+    ("network.options={num_feats: 8}", "network.options={'num_feats': 8}", "unexpected keyword argument 'num_feats'"),
+    (
+        "network.options={act_type: elu}",
+        "network.options={'act_type': 'elu'}",
+        "act_type='elu' is unknown; choose from",
+    ),
     (
         "network.weights=none.pth",
         "network.weights='none.pth'",
@@ -213,17 +219,24 @@ def test_paths_of_pairs_are_looked_for(here):
 
 
 def test_nothing_is_built_or_read(here, monkeypatch):
-    """Checking opens no picture and no weights, and builds no network; only what is named is looked for."""
+    """Checking opens no picture and no weights, and builds a network of shapes alone; what is named is looked for."""
 
     def refuse(*args, **kwargs):
         raise AssertionError("it was built or read")
 
     architecture = pytest.importorskip("srkit_archs_realesrgan.srvgg").architecture
-    monkeypatch.setattr(type(architecture), "build", refuse)
+    build, built = type(architecture).build, []
+
+    def noted(self, **config):
+        built.append(build(self, **config))
+        return built[-1]
+
+    monkeypatch.setattr(type(architecture), "build", noted)
     monkeypatch.setattr(torch, "load", refuse)
     monkeypatch.setattr(srkit_datasets.pictures, "open_pictures", refuse)
     monkeypatch.setattr(Path, "read_bytes", refuse)
     check(load_config(FILE, [f"network.weights={FILE}"]))
+    assert all(parameter.is_meta for network in built for parameter in network.parameters())
 
 
 def test_a_data_set_that_cannot_tell_beforehand_is_left_alone(here, install):

@@ -63,10 +63,18 @@ def test_average_of_weights():
         assert not average.requires_grad
 
 
-def test_without_average_the_network_itself():
-    """Decay 0 keeps no copy."""
+def test_without_decay_the_average_is_the_weights():
+    """With a decay of 0 nothing is averaged; in bfloat16, too, what comes out computes in float32."""
     network = _network()
-    assert _learner({"generator": network}, ema=0.0).ema("generator") is network
+    learner = _learner({"generator": network}, ema=0.0, precision="bfloat16")
+    learner.update("generator", _loss(learner["generator"]))
+    learner.finish_iteration()
+    for average, value in zip(learner.ema("generator").parameters(), network.parameters(), strict=True):
+        assert torch.equal(average, value)
+    seen = []
+    learner.ema("generator")[0].register_forward_hook(lambda _m, _i, output: seen.append(output.dtype))
+    learner.ema("generator")(torch.rand(1, 3, 8, 8))
+    assert seen == [torch.float32]
 
 
 def test_frozen_passes_gradients_through():

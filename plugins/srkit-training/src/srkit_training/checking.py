@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+
 import srkit
 import srkit_datasets
 from srkit import plugins
@@ -99,6 +101,8 @@ def _traits(config: Config) -> srkit.Traits:
         plugins.current().architectures.find(config.network.arch).load(srkit.Architecture)
     )
     try:
+        with torch.device("meta"):  # shapes without memory; what it is called with shows in building alone
+            architecture.build(**config.network.options)
         return architecture.traits(**config.network.options)
     except (TypeError, ValueError) as error:
         raise srkit.SettingsError(f"{config.network.arch} takes no such options: {error}") from error

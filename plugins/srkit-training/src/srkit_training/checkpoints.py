@@ -97,16 +97,11 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 def contents(config: Config, training: Mapping[str, Any], metrics: Mapping[str, float]) -> dict[str, Any]:
     """What a checkpoint holds: ``training`` for resuming; the generator's weights and card for everybody else."""
     learner = training["learner"]
-    parameters, average = learner["networks"][GENERATOR], learner["average"]
-    prefix = "module."
-    averaged = (
-        parameters
-        if average is None
-        else {name.removeprefix(prefix): value for name, value in average.items() if name.startswith(prefix)}
-    )
+    prefix = "module."  # AveragedModel's
+    average = {name.removeprefix(prefix): v for name, v in learner["average"].items() if name.startswith(prefix)}
     return {
-        "params_ema": averaged,
-        "params": parameters,
+        "params_ema": average,
+        "params": learner["networks"][GENERATOR],
         CONFIG_KEY: json.dumps(dict(config.network.options)),
         CARD_KEY: json.dumps(card(config, learner["iteration"], metrics)),
         TRAINING_KEY: dict(training),

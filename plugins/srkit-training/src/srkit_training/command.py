@@ -46,7 +46,12 @@ if TYPE_CHECKING:
 @click.option("--restart", is_flag=True, help="Begin anew; what is there is kept under another name.")
 @click.option("--cpu", is_flag=True, help="Train on the processor, whatever else is here.")
 @click.option("--check", "only_check", is_flag=True, help="Check the configuration, and do nothing else.")
-@click.option("--print", "only_print", is_flag=True, help="Print the configuration, complete, as YAML to edit.")
+@click.option(
+    "--print",
+    "only_print",
+    is_flag=True,
+    help="Print the configuration as YAML to edit: a recipe with its comments, else with every key.",
+)
 @click.option("--recipes", "only_recipes", is_flag=True, help="List the recipes that come with srkit.")
 @click.pass_context
 def train(
@@ -78,7 +83,7 @@ def train(
     """  # noqa: D301 -- \b is click's mark for text to leave as it is
     from .checking import check
     from .reading import dump
-    from .recipes import recipes
+    from .recipes import recipe_text, recipes
 
     if only_recipes:
         for name, summary in recipes().items():
@@ -87,7 +92,8 @@ def train(
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     chosen = _chosen(config, from_basicsr, overrides)
     if only_print:
-        click.echo(dump(chosen), nl=False)
+        as_it_comes = config in recipes() and not overrides
+        click.echo(recipe_text(str(config)) if as_it_comes else dump(chosen), nl=False)
         return
     check(chosen, file=config or str(from_basicsr), processes=processes)
     if only_check:

@@ -96,7 +96,8 @@ class TrainConfig:
     """How networks are trained.
 
     ``lr``: learning rate of every network, but those of ``rates`` (network → its own). ``warmup``: iterations in which it
-    rises in a line from nothing. ``ema``: decay of the generator's moving average, 0 for none. ``accumulate``: parts in
+    rises in a line from nothing. ``ema``: decay of the generator's moving average, which is what
+    comes out; 0 for the weights themselves. ``accumulate``: parts in
     which a batch is computed. ``clip``: largest norm of a network's gradients. ``precision``: float32, bfloat16 or float16.
     ``deterministic``: only kernels that give the same bits each time.
     """

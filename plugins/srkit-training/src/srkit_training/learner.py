@@ -30,7 +30,7 @@ class Learner:
         self.iteration = 0
         self.plain = dict(networks)
         self._config, self._accelerator = config, accelerator
-        self._average = self._averaged(networks[GENERATOR]) if config.ema else None
+        self._average = self._averaged(networks[GENERATOR])
         self._wrapped: dict[str, nn.Module] = {}
         self._optimisers: dict[str, torch.optim.Optimizer] = {}
         for name, network in networks.items():
@@ -58,8 +58,9 @@ class Learner:
         return [*self._wrapped.values()]
 
     def ema(self, name: str) -> nn.Module:
-        """The average of the network's weights, in float32."""
-        return self.plain[name] if self._average is None or name != GENERATOR else self._average.module
+        """The average of the generator's weights, in float32; with a decay of 0 they are the last ones."""
+        network: nn.Module = self._average.module if name == GENERATOR else self.plain[name]
+        return network
 
     @property
     def rates(self) -> dict[str, float]:
@@ -100,8 +101,7 @@ class Learner:
 
     def finish_iteration(self) -> None:
         """All networks whose turn it was have been updated."""
-        if self._average is not None:
-            self._average.update_parameters(self.plain[GENERATOR])
+        self._average.update_parameters(self.plain[GENERATOR])
         self.iteration += 1
 
     def state_dict(self) -> dict[str, Any]:
@@ -110,7 +110,7 @@ class Learner:
         return {
             "iteration": self.iteration,
             "networks": {name: network.state_dict() for name, network in self.plain.items()},
-            "average": None if self._average is None else self._average.state_dict(),
+            "average": self._average.state_dict(),
             "optimisers": {name: optimiser.state_dict() for name, optimiser in self._optimisers.items()},
             "scaler": None if scaler is None else scaler.state_dict(),
         }
@@ -121,8 +121,7 @@ class Learner:
         for name, network in self.plain.items():
             network.load_state_dict(state["networks"][name])
             self._optimisers[name].load_state_dict(state["optimisers"][name])
-        if self._average is not None and state["average"] is not None:
-            self._average.load_state_dict(state["average"])
+        self._average.load_state_dict(state["average"])
         if self._accelerator.scaler is not None and state["scaler"] is not None:
             self._accelerator.scaler.load_state_dict(state["scaler"])
 
