@@ -53,16 +53,27 @@ def start(config: Config, how: Start) -> Outcome:
     checkpoint = how.resume or (latest if latest.exists() and not how.restart else None)
     if checkpoint is not None and not how.allow_changes:
         _compare(config, read_checkpoint(checkpoint)["configuration"], checkpoint)
+    if main:
+        _note(config, folder)
     run = Run(config, folder, resume=checkpoint, cpu=how.cpu)
     if main:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "config.yml").write_text(dump(config), "utf-8")
         begun = f"begins in {folder}" if checkpoint is None else f"goes on from {checkpoint}"
         click.echo(f"srkit: {config.name} {begun}", err=True)
     outcome = run()
     if main:
         click.echo(_told(outcome, config, folder), err=True)
     return outcome
+
+
+def _note(config: Config, folder: Path) -> None:
+    """Write the configuration where it belongs; raises SettingsError if that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "config.yml").write_text(dump(config), "utf-8")
+    except OSError as error:
+        raise srkit.SettingsError(
+            f"{folder} cannot be written: {error.strerror or error}; name another folder with --output"
+        ) from error
 
 
 def _compare(config: Config, before: Mapping[str, Any], checkpoint: Path) -> None:
