@@ -131,7 +131,10 @@ def packages(session: nox.Session) -> None:
         session.install("--force-reinstall", "--no-deps", wheels["srkit_datasets"])
         session.install(wheels["srkit_datasets"] + "[lmdb,video]")
         session.run("python", script, "data")
-        session.run("pip", "uninstall", "-y", "srkit-datasets", "srkit-io", silent=True)
+        session.install("--force-reinstall", "--no-deps", wheels["srkit_training"])
+        session.install(wheels["srkit_training"])
+        session.run("python", script, "training")
+        session.run("pip", "uninstall", "-y", "srkit-training", "srkit-datasets", "srkit-io", silent=True)
 
 
 @nox.session(python="3.11")

@@ -1,4 +1,4 @@
-"""What must work with installed wheels, away from the repository; run as a program: ``smoke.py core|files|data``."""
+"""What must work with installed wheels, away from the repository; run as a program: ``smoke.py core|files|data|training``."""
 
 from __future__ import annotations
 
@@ -46,6 +46,17 @@ def main(part: str) -> None:
         assert next(batches).gt.shape == (2, 3, 32, 32)
         batches.close()
         _command("check", "srkit-datasets")
+    elif part == "training":
+        import srkit_io
+
+        Path("photos").mkdir(exist_ok=True)
+        srkit_io.write("photos/a.png", np.full((60, 50, 3), 100, np.uint8))
+        options = "data.options={targets: photos, degradation: second-order, crop: 32, gt_size: 32, pool: 0}"
+        short = ["train.iterations=2", "train.schedule={name: constant}", "validation=null", options, "data.workers=0"]
+        _command("train", "tiny", *(part for value in short for part in ("--set", value)))
+        _command("models", "export", "runs/tiny/checkpoints/latest.pt", "tiny.safetensors", "--force")
+        assert srkit.upscale(np.zeros((8, 9, 3), np.uint8), weights="tiny.safetensors").shape == (32, 36, 3)
+        _command("check", "srkit-training")
     else:
         import srkit_io
 

@@ -118,4 +118,4 @@ def test_resuming_from_a_certain_checkpoint(mine):
 def test_what_cannot_be_written_is_told(mine):
     """Where the folder of runs is a file, the error names it."""
     Path("file").write_text("")
-    assert f"{Path('file/mine')} cannot be written" in _train("mine.yml", "-o", "file", code=1)
+    assert f"{Path('file/deeper/mine')} cannot be written" in _train("mine.yml", "-o", "file/deeper", code=1)
