@@ -319,10 +319,7 @@ def test_a_signal_leaves_a_checkpoint(pictures, number):
     latest = pictures / "runs" / "small" / "checkpoints" / "latest.pt"
     while running.poll() is None and not latest.exists():
         time.sleep(0.02)
-    if number == signal.SIGINT:
-        os.killpg(running.pid, number)  # as a terminal does: the workers, too
-    else:
-        running.send_signal(number)
+    os.killpg(running.pid, number)  # as a terminal does, or whoever ends a job: the workers, too
     _, told = running.communicate()
     assert running.returncode == 128 + number, told
     assert "the same command goes on where it was" in told

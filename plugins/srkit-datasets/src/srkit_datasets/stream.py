@@ -161,7 +161,9 @@ def _as_it_is(raw: Raw) -> Raw:
 
 
 def _begin_work(_: int) -> None:
-    # Ctrl-C reaches every process of a terminal; when workers end is for the one that has them to say.
+    # Ctrl-C reaches every process of a terminal, SIGTERM often every process of a job; when workers end is for the one that
+    # has them to say. Its own way to say it, in the end, is a second SIGTERM.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: signal.signal(signal.SIGTERM, signal.SIG_DFL))
     # Not 1: OpenCV would end its threads, and wait for ever for those that a fork did not bring here.
     cv2.setNumThreads(0)
