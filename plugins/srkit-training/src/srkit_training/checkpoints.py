@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import platform
@@ -21,6 +22,7 @@ from srkit.weights.read import CARD_KEY, CONFIG_KEY
 
 from .config import Config
 from .learner import GENERATOR
+from .starting import traits_of
 
 TRAINING_KEY = "training"
 _NUMBERED = re.compile(r"\d{8}\.pt")
@@ -103,17 +105,18 @@ def contents(config: Config, training: Mapping[str, Any], metrics: Mapping[str, 
         "params_ema": average,
         "params": learner["networks"][GENERATOR],
         CONFIG_KEY: json.dumps(dict(config.network.options)),
-        CARD_KEY: json.dumps(card(config, learner["iteration"], metrics)),
+        CARD_KEY: json.dumps(card(config, learner["iteration"], metrics), ensure_ascii=False),
         TRAINING_KEY: dict(training),
     }
 
 
 def card(config: Config, iteration: int, metrics: Mapping[str, float]) -> dict[str, Any]:
-    """A model card: what network, how it was trained, what it reached."""
-    return {
+    """A model card: what network, how it was trained, what it reached; without the folders of this machine."""
+    whole: dict[str, Any] = {
         "name": config.name,
         "architecture": config.network.arch,
         "configuration": dict(config.network.options),
+        "scale": traits_of(config.network).scale,
         "training": {
             "iterations": iteration,
             "trainer": config.trainer.name,
@@ -121,11 +124,23 @@ def card(config: Config, iteration: int, metrics: Mapping[str, float]) -> dict[s
             "validation": dict(metrics),
             "configuration": attrs.asdict(config),
         },
-        "versions": versions(),
+        "versions": dict(versions()),
     }
+    cleaned: dict[str, Any] = _without_folders(whole)
+    return cleaned
 
 
-def versions() -> dict[str, str]:
+def _without_folders(value: Any) -> Any:
+    """Names in place of absolute paths: where somebody keeps things is nobody's business."""
+    if isinstance(value, Mapping):
+        return {str(key): _without_folders(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_folders(inner) for inner in value]
+    return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
+
+
+@functools.cache
+def versions() -> Mapping[str, str]:
     """What the run is computed with; other versions may give other bits."""
     found = {"python": platform.python_version(), "threads": str(torch.get_num_threads())}
     for name in ("torch", "numpy", "srkit", "srkit-datasets", "srkit-training"):

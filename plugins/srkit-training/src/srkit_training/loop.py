@@ -132,7 +132,7 @@ class Run:
                 "processes": own,
                 "marks": self._marks.state_dict(),
                 "configuration": attrs.asdict(self._config),
-                "versions": versions(),
+                "versions": dict(versions()),
             }
             whole = contents(self._config, training, self._marks.metrics)
             self._checkpoints.write(whole, self._learner.iteration, best=best)
