@@ -45,7 +45,7 @@ class Case:
         return f"`{self.trainer}`, {self.batch} × {self.side} px"
 
 
-CASES = (Case("realesrnet", 4, 128, 20), Case("realesrgan", 2, 128, 10))
+CASES = (Case("realesrnet", 4, 128, 80), Case("realesrgan", 2, 128, 10))
 QUICK_CASES = (Case("realesrnet", 2, 64, 10),)
 
 
