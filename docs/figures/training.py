@@ -128,7 +128,7 @@ def panel(number: int, title: str, lines: Mapping[str, Points], levels: Mapping[
         yield f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="1.6"/>'
         if len(lines) > 1:
             row = top + 4 + 16 * list(lines).index(name)
-            yield f'<text x="{right - 4}" y="{row}" text-anchor="end" fill="{colour}">{name}</text>'
+            yield f'<text x="{left + 8}" y="{row}" fill="{colour}">{name}</text>'
 
 
 def detail(runs: Path, photo: Path, left: int, top: int) -> np.ndarray:
