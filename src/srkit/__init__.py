@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from .networks import LoadedNetwork, load_network
     from .pixels import Layout, layout_of
     from .protocols import (
+        AdversarialLoss,
         Architecture,
         BatchStream,
         Dataset,
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
         Explained,
         Learner,
         Loss,
+        Penalty,
         Size,
         Stream,
         Trainer,
@@ -87,8 +89,8 @@ else:
         "networks": ("LoadedNetwork", "load_network"),
         "pixels": ("Layout", "layout_of"),
         "protocols": (
-            "Architecture", "BatchStream", "Dataset", "Degradation", "Explained", "Learner", "Loss", "Size", "Stream",
-            "Trainer", "Upsampler",
+            "AdversarialLoss", "Architecture", "BatchStream", "Dataset", "Degradation", "Explained", "Learner", "Loss",
+            "Penalty", "Size", "Stream", "Trainer", "Upsampler",
         ),
         "settings": ("Settings", "free_memory", "parse_memory"),
         "upscaler": ("Upscaler",),
@@ -112,6 +114,7 @@ else:
 
 
 __all__ = [
+    "AdversarialLoss",
     "Architecture",
     "ArchitectureSpec",
     "Batch",
@@ -142,6 +145,7 @@ __all__ = [
     "Offline",
     "OutOfMemory",
     "PackagedWeights",
+    "Penalty",
     "PluginError",
     "Recognition",
     "Register",

@@ -89,15 +89,18 @@ class DatasetSpec:
 
 @attrs.frozen(kw_only=True)
 class LossSpec:
-    """A loss of pictures against targets.
+    """A loss.
 
     ``target`` names what makes one, such as a class: called with options as keywords, it gives an object that follows
-    :class:`srkit.protocols.Loss`. ``average``: it also wants what the moving average of the network gives.
+    the protocol of its ``kind``: ``"picture"`` :class:`srkit.protocols.Loss`, ``"adversarial"``
+    :class:`srkit.protocols.AdversarialLoss`, ``"penalty"`` :class:`srkit.protocols.Penalty`. ``average``: a loss of pictures
+    that also wants what the moving average of the network gives.
     """
 
     name: str = attrs.field(validator=_name)
     target: str = attrs.field(validator=_target)
     summary: str = attrs.field(validator=_text)
+    kind: str = attrs.field(default="picture", validator=attrs.validators.in_(("picture", "adversarial", "penalty")))
     average: bool = attrs.field(default=False, validator=attrs.validators.instance_of(bool))
     aliases: tuple[str, ...] = attrs.field(default=(), validator=_names)
 

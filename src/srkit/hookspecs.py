@@ -100,7 +100,7 @@ def srkit_register_datasets(register: Register[DatasetSpec]) -> None:
 
 @hookspec(historic=True)
 def srkit_register_losses(register: Register[LossSpec]) -> None:
-    """Register losses of pictures against targets.
+    """Register losses: of pictures against targets, adversarial ones, penalties.
 
     Example::
 

@@ -206,3 +206,28 @@ class Loss(Protocol):
         One whose record says ``average=True`` is called with a third such tensor, what the average of the network's
         weights gives, without gradients.
         """
+
+
+@runtime_checkable
+class AdversarialLoss(Protocol):
+    """What a generator and a discriminator learn from each other, by logits of any shape; made as a Loss is.
+
+    Each gives a scalar with gradients towards the logits.
+    """
+
+    def generator(self, fake_logits: Tensor) -> Tensor:
+        """What the generator makes small, of what the discriminator says about its pictures."""
+
+    def real(self, real_logits: Tensor) -> Tensor:
+        """What the discriminator makes small, of what it says about targets."""
+
+    def fake(self, fake_logits: Tensor) -> Tensor:
+        """What the discriminator makes small, of what it says about the generator's pictures."""
+
+
+@runtime_checkable
+class Penalty(Protocol):
+    """What a discriminator makes small beside its loss, such as its slope; made as a Loss is."""
+
+    def __call__(self, discriminator: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor) -> Tensor:
+        """Targets and the generator's pictures, (B, 3, H, W) both → a scalar with gradients towards the parameters."""

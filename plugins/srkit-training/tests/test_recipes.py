@@ -59,7 +59,7 @@ def test_each_can_run(name, tmp_path, monkeypatch):
         *(f"photos/{use}/{kind}" for use in ("train", "validation") for kind in ("gt", "lq")),
     ):
         (tmp_path / folder).mkdir(parents=True)
-    for file in ("datasets/DF2K/meta_info.txt", "runs/tiny/checkpoints/latest.pt"):
+    for file in ("datasets/DF2K/meta_info.txt", "runs/tiny/checkpoints/best.pt"):
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).touch()
     check(config)

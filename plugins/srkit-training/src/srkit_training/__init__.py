@@ -13,6 +13,17 @@ _LOSSES = {
     "ms-ssim": ("msssim:MSSSIM", "Differences of structure, at five scales."),
     "lpips": ("lpips:LPIPS", "Distances of deep features, weighted as people see them."),
 }
+_ADVERSARIAL = {
+    "vanilla": "Cross entropy, as the first GAN.",
+    "lsgan": "Squares.",
+    "wgan": "Means: Wasserstein's, for a discriminator that is kept from growing steep.",
+    "wgan_softplus": "Means through softplus, as StyleGAN2.",
+    "hinge": "Means, cut off where they are good enough.",
+}
+_PENALTIES = {
+    "r1": ("penalties:R1", "Slope at targets."),
+    "gradient": ("penalties:GradientPenalty", "Slope between targets and outputs, which should be 1."),
+}
 
 
 @srkit.hookimpl
@@ -21,6 +32,11 @@ def srkit_register_losses(register: srkit.Register[srkit.LossSpec]) -> None:
     for name, (home, summary) in _LOSSES.items():
         target = f"srkit_training.losses.{home}"
         register(srkit.LossSpec(name=name, target=target, summary=summary, average=name == "ldl"))
+    for name, summary in _ADVERSARIAL.items():
+        target = f"srkit_training.losses.adversarial:{name}"
+        register(srkit.LossSpec(name=name, target=target, summary=summary, kind="adversarial"))
+    for name, (home, summary) in _PENALTIES.items():
+        register(srkit.LossSpec(name=name, target=f"srkit_training.losses.{home}", summary=summary, kind="penalty"))
 
 
 @srkit.hookimpl

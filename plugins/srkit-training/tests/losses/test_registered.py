@@ -33,9 +33,20 @@ def made(feature_file, linear_file):
 
 
 def test_what_is_registered():
-    """All losses come from this distribution, and LDL alone wants the average."""
+    """All losses come from this distribution, of three kinds, and LDL alone wants the average."""
     entries = [entry for entry in plugins.current().losses if entry.owner.distribution == "srkit-training"]
-    assert [entry.spec.name for entry in entries] == sorted(NAMES)
+    by_kind = {
+        kind: [e.spec.name for e in entries if e.spec.kind == kind] for kind in ("picture", "adversarial", "penalty")
+    }
+    assert by_kind["picture"] == sorted(NAMES)
+    assert by_kind["adversarial"] == ["hinge", "lsgan", "vanilla", "wgan", "wgan_softplus"]
+    assert by_kind["penalty"] == ["gradient", "r1"]
+    for entry in entries:
+        if entry.spec.kind == "adversarial":
+            assert isinstance(entry.load()(), srkit.AdversarialLoss)
+            assert entry.load()().kind == entry.spec.name
+        elif entry.spec.kind == "penalty":
+            assert isinstance(entry.load()(), srkit.Penalty)
     assert [entry.spec.name for entry in entries if entry.spec.average] == ["ldl"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -86,3 +87,6 @@ class Adversarial:
                 return F.softplus(sign * logits).mean()
             case _:
                 return F.relu(1 + sign * logits).mean()
+
+
+vanilla, lsgan, wgan, wgan_softplus, hinge = (functools.partial(Adversarial, kind) for kind in KINDS)

@@ -48,3 +48,19 @@ def _slope(discriminator: Callable[[Tensor], Tensor], pictures: Tensor) -> Tenso
     # Pictures do not see each other, so the gradient of the sum over the batch is that of each.
     (slope,) = torch.autograd.grad(discriminator(pictures).sum(), pictures, create_graph=True)
     return slope.flatten(1)
+
+
+class R1:
+    """:func:`r1` as a registered penalty."""
+
+    def __call__(self, discriminator: Callable[[Tensor], Tensor], real: Tensor, _fake: Tensor) -> Tensor:
+        """See :class:`srkit.Penalty`."""
+        return r1(discriminator, real)
+
+
+class GradientPenalty:
+    """:func:`gradient_penalty` as a registered penalty; places are drawn from torch's global generator."""
+
+    def __call__(self, discriminator: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor) -> Tensor:
+        """See :class:`srkit.Penalty`."""
+        return gradient_penalty(discriminator, real, fake)

@@ -57,19 +57,35 @@ class Objective:
 
 
 def _term(name: str, options: Any, sharpened: bool) -> Term:
-    entry = plugins.current().losses.find(name)
     options = {"weight": options} if isinstance(options, int | float) else options
     if options is not None and not isinstance(options, Mapping):
         raise srkit.SettingsError(f"losses.{name}={options!r}; expected its weight, or a mapping such as {{weight: 1}}")
     more = dict(options or {})
-    weight = more.pop("weight", 1.0)
-    if isinstance(weight, bool) or not isinstance(weight, int | float) or not weight >= 0:
-        raise srkit.SettingsError(f"losses.{name}.weight={weight!r}; expected a number of at least 0")
+    weight = checked_weight(more.pop("weight", 1.0), f"losses.{name}.weight")
+    loss, spec = make_loss(name, "picture", more, f"losses.{name}")
+    return Term(name, loss, weight, sharpened, spec.average)
+
+
+_WORDS = {"picture": "loss", "adversarial": "adversarial loss", "penalty": "penalty"}
+
+
+def make_loss(name: str, kind: str, options: Mapping[str, Any], key: str) -> tuple[Any, srkit.LossSpec]:
+    """A registered loss of a kind, made with ``options``; raises UnknownName, or SettingsError that names ``key``."""
+    losses = plugins.current().losses
+    if name not in losses or losses.find(name).spec.kind != kind:
+        raise srkit.UnknownName(_WORDS[kind], name, [entry.spec.name for entry in losses if entry.spec.kind == kind])
+    entry = losses.find(name)
     try:
-        loss = entry.load()(**more)
+        return entry.load()(**options), entry.spec
     except (srkit.SettingsError, TypeError) as error:
-        raise srkit.SettingsError(f"losses.{name}: {error}") from error
-    return Term(name, loss, float(weight), sharpened, entry.spec.average)
+        raise srkit.SettingsError(f"{key}: {error}") from error
+
+
+def checked_weight(weight: Any, key: str) -> float:
+    """Raise SettingsError unless it is a number of at least 0."""
+    if isinstance(weight, bool) or not isinstance(weight, int | float) or not weight >= 0:
+        raise srkit.SettingsError(f"{key}={weight!r}; expected a number of at least 0")
+    return float(weight)
 
 
 def target_of(batch: srkit.Batch, *, sharpened: bool) -> Tensor:

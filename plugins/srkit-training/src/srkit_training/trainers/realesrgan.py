@@ -14,36 +14,11 @@ from srkit_datasets import filled
 
 from ..config import NetworkConfig
 from ..learner import GENERATOR
-from ..losses.adversarial import Adversarial
-from ..losses.penalties import gradient_penalty, r1
 from ..starting import start_network
-from .objective import Objective, inputs_of, target_of
+from .objective import Objective, checked_weight, inputs_of, make_loss, target_of
 from .realesrnet import averaged
 
 DISCRIMINATOR = "discriminator"
-_PENALTIES = ("r1", "gradient")
-
-
-@attrs.frozen(kw_only=True)
-class GANOptions:
-    """``weight`` is the generator's; for ``kind`` and labels see :class:`srkit_training.losses.adversarial.Adversarial`."""
-
-    kind: str = "vanilla"
-    weight: float = 0.1
-    real_label: float = 1.0
-    fake_label: float = 0.0
-
-
-@attrs.frozen(kw_only=True)
-class PenaltyOptions:
-    """A penalty on the discriminator's gradients, in one of ``every`` updates, ``every`` times as strong there."""
-
-    weight: float = 10.0
-    every: int = 1
-
-    def __attrs_post_init__(self) -> None:
-        if isinstance(self.every, bool) or not isinstance(self.every, int) or self.every < 1:
-            raise srkit.SettingsError(f"every={self.every!r}; expected a whole number of at least 1")
 
 
 @attrs.frozen(kw_only=True)
@@ -51,9 +26,11 @@ class Options:
     """What the two learn from; the figures are Real-ESRGAN's.
 
     ``losses`` and ``sharpened``: of the generator against targets, as of ``realesrnet``; ``sharpened`` may name ``gan``, the
-    targets that the discriminator sees. ``gan``: see :class:`GANOptions`. ``discriminator``: as ``network`` of a
-    configuration. ``penalties``: ``r1`` or ``gradient`` → :class:`PenaltyOptions`. The generator is updated in one of
-    ``net_d_iters`` iterations, and not in the first ``net_d_init_iters``; the discriminator in each.
+    targets that the discriminator sees. ``gan``: ``kind``, the name of a registered adversarial loss, its ``weight`` in what
+    the generator learns from, and its options. ``discriminator``: as ``network`` of a configuration. ``penalties``: names of
+    registered ones, each with its ``weight`` (10) and options, computed in one of ``every`` (1) updates and as many times as
+    strong there. The generator is updated in one of ``net_d_iters`` iterations, not in the first ``net_d_init_iters``; the
+    discriminator in each.
     """
 
     losses: Mapping[str, Any] = attrs.field(factory=lambda: {"l1": {"weight": 1.0}, "perceptual": {"weight": 1.0}})
@@ -65,10 +42,17 @@ class Options:
     net_d_init_iters: int = 0
 
     def __attrs_post_init__(self) -> None:
-        for name, least in (("net_d_iters", 1), ("net_d_init_iters", 0)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise srkit.SettingsError(f"{name}={value!r}; expected a whole number of at least {least}")
+        check_count(self.net_d_iters, "net_d_iters", 1)
+        check_count(self.net_d_init_iters, "net_d_init_iters", 0)
+
+
+@attrs.frozen
+class Slope:
+    """A penalty on the discriminator, its weight, and that it is computed in one of ``every`` updates."""
+
+    penalty: srkit.Penalty
+    weight: float
+    every: int
 
 
 class RealESRGAN:
@@ -79,17 +63,11 @@ class RealESRGAN:
     def __init__(self, **options: Any) -> None:
         self._options = chosen = filled(Options, options)
         self._objective = Objective(chosen.losses, chosen.sharpened)
-        gan = _part(GANOptions, chosen.gan, "gan")
-        self._adversarial = Adversarial(gan.kind, gan.real_label, gan.fake_label)
-        self._weight = gan.weight
-        self._discriminator = _part(NetworkConfig, chosen.discriminator, "discriminator")
-        plugins.current().architectures.find(self._discriminator.arch)
-        for name in chosen.penalties:
-            if name not in _PENALTIES:
-                raise srkit.UnknownName("penalty", name, _PENALTIES)
-        self._penalties = {
-            name: _part(PenaltyOptions, more, f"penalties.{name}") for name, more in chosen.penalties.items()
-        }
+        gan = mapping(chosen.gan, "gan")
+        self._weight = checked_weight(gan.pop("weight", 0.1), "gan.weight")
+        self._adversarial: srkit.AdversarialLoss = make_loss(gan.pop("kind", "vanilla"), "adversarial", gan, "gan")[0]
+        self._discriminator = described(chosen.discriminator)
+        self._slopes = {name: _slope(name, more) for name, more in mapping(chosen.penalties, "penalties").items()}
 
     @staticmethod
     def sample() -> Mapping[str, Any]:
@@ -120,22 +98,40 @@ class RealESRGAN:
         real, fake = self._adversarial.real(on_real), self._adversarial.fake(on_fake)
         told = {"d_real": real, "d_fake": fake, "out_d_real": on_real.mean(), "out_d_fake": on_fake.mean()}
         loss = real + fake
-        for name, options in self._penalties.items():
-            if learner.iteration % options.every == 0:
-                value = r1(judge, target) if name == "r1" else gradient_penalty(judge, target, output)
-                loss = loss + options.weight * options.every * value
-                told[name] = value
+        for name, slope in self._slopes.items():
+            if learner.iteration % slope.every == 0:
+                told[name] = slope.penalty(judge, target, output)
+                loss = loss + slope.weight * slope.every * told[name]
         learner.update(DISCRIMINATOR, loss)
         return {name: value.detach() for name, value in told.items()}
 
 
-def _part(record: type[Any], given: Any, name: str) -> Any:
-    """A part of the options; errors name it."""
-    if given is not None and not isinstance(given, Mapping):
-        raise srkit.SettingsError(
-            f"{name}={given!r}; expected a mapping of {', '.join(f.name for f in attrs.fields(record))}"
-        )
+def _slope(name: str, given: Any) -> Slope:
+    options = mapping(given, f"penalties.{name}")
+    weight = checked_weight(options.pop("weight", 10.0), f"penalties.{name}.weight")
+    every = check_count(options.pop("every", 1), f"penalties.{name}.every", 1)
+    return Slope(make_loss(name, "penalty", options, f"penalties.{name}")[0], weight, every)
+
+
+def described(given: Any) -> NetworkConfig:
+    """The discriminator that options describe; raises SettingsError or UnknownName."""
     try:
-        return filled(record, given or {})
+        network: NetworkConfig = filled(NetworkConfig, mapping(given, "discriminator"))
     except srkit.SettingsError as error:
-        raise srkit.SettingsError(f"{name}: {error}") from error
+        raise srkit.SettingsError(f"discriminator: {error}") from error
+    plugins.current().architectures.find(network.arch)
+    return network
+
+
+def mapping(given: Any, key: str) -> dict[str, Any]:
+    """A copy; nothing is an empty one. Raises SettingsError, naming ``key``, for what is none."""
+    if given is not None and not isinstance(given, Mapping):
+        raise srkit.SettingsError(f"{key}={given!r}; expected a mapping of its options")
+    return dict(given or {})
+
+
+def check_count(value: Any, key: str, least: int) -> int:
+    """Raise SettingsError unless it is a whole number of at least ``least``."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise srkit.SettingsError(f"{key}={value!r}; expected a whole number of at least {least}")
+    return value
