@@ -218,6 +218,8 @@ def test_stops_early(pictures):
     outcome = Run(config, pictures / "run", cpu=True)()
     assert (outcome.iteration, outcome.early) == (6, True)
     assert _weights(pictures / "run")["iteration"] == 6
+    again = Run(config, pictures / "run", resume=pictures / "run" / "checkpoints" / "latest.pt", cpu=True)()
+    assert (again.iteration, again.early) == (6, True)
 
 
 class _Poison:

@@ -61,15 +61,15 @@ class Run:
         """Train to the end, an early stop or a signal; each leaves a checkpoint."""
         config, learner = self._config, self._learner
         validation, logs = self._observers()
-        early, received = False, 0
+        received = 0
+        early = config.validation is not None and self._marks.is_over(config.validation)  # it was so when it ended
         try:
             with Interrupts() as interrupts:
                 while learner.iteration < config.train.iterations and not early:
                     received = largest(self._accelerator, interrupts.received or 0)
                     if received:
                         break
-                    if not self._update(interrupts):
-                        continue
+                    self._update()
                     last = learner.iteration == config.train.iterations
                     if learner.iteration % config.log.every == 0 or last:
                         self._log(logs)
@@ -86,15 +86,10 @@ class Run:
                 logs.close()
         return Outcome(learner.iteration, self._marks.metrics, signal.Signals(received) if received else None, early)
 
-    def _update(self, interrupts: Interrupts) -> bool:
-        """One update of the networks, by as many batches as are accumulated; False if a signal ended the data."""
+    def _update(self) -> None:
+        """One update of the networks, by as many batches as are accumulated."""
         for _ in range(self._config.train.accumulate):
-            try:
-                batch = next(self._batches)
-            except Exception:
-                if interrupts.received is not None:  # whoever sent it sent it to the workers, too
-                    return False
-                raise
+            batch = next(self._batches)
             with self._accelerator.accumulate(*self._learner.wrapped):
                 try:
                     self._means.add(self._trainer.step(batch, self._learner))
@@ -102,7 +97,6 @@ class Run:
                     error.add_note(f"the batch is kept in {self._keep(batch)}")
                     raise
         self._learner.finish_iteration()
-        return True
 
     def _log(self, logs: Logs | None) -> None:
         told = mean_of_all(self._accelerator, self._means.take())
