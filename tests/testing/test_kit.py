@@ -464,9 +464,13 @@ def test_check_functions_run_all_and_refuse_others():
     srkit.testing.check_dataset(GoodData())
     with pytest.raises(srkit.ContractError):
         srkit.testing.check_architecture(Greedy())
-    with pytest.raises(TypeError, match="neither an Architecture, a Dataset, a Degradation nor an Upsampler"):
+    with pytest.raises(
+        TypeError, match="neither an Architecture, a Dataset, a Degradation, a Trainer nor an Upsampler"
+    ):
         srkit.testing.checks_for(object())
-    with pytest.raises(TypeError, match="neither an Architecture, a Dataset, a Degradation nor an Upsampler"):
+    with pytest.raises(
+        TypeError, match="neither an Architecture, a Dataset, a Degradation, a Trainer nor an Upsampler"
+    ):
         srkit.testing.checks_for(Dim)
 
 

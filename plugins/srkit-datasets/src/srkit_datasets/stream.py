@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import logging
 import signal
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from types import FrameType
 from typing import Any
 
 import cv2
@@ -161,9 +163,18 @@ def _as_it_is(raw: Raw) -> Raw:
 
 
 def _begin_work(_: int) -> None:
-    # Ctrl-C reaches every process of a terminal, SIGTERM often every process of a job; when workers end is for the one that
-    # has them to say. Its own way to say it, in the end, is a second SIGTERM.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: signal.signal(signal.SIGTERM, signal.SIG_DFL))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave_it_to_the_program)
     # Not 1: OpenCV would end its threads, and wait for ever for those that a fork did not bring here.
     cv2.setNumThreads(0)
+
+
+def _leave_it_to_the_program(number: int, _: FrameType | None) -> None:
+    """Do nothing: when workers end is for their program to say, in the end by a second SIGTERM.
+
+    Ctrl-C reaches every process of a terminal, SIGTERM often every process of a job. That the program may end first, amidst
+    what it was told, is no news.
+    """
+    sys.excepthook = lambda *_: None
+    if number == signal.SIGTERM:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
