@@ -18,6 +18,8 @@ from .contract import require
 
 STEPS = 40
 """Updates within which one repeated batch must be learnt."""
+TURNS = 12
+"""Updates within which every network must have had its turn."""
 _TRAITS = Traits(scale=2)
 _RATE = 2e-3
 
@@ -214,9 +216,9 @@ def _different(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
 def trains_all_parameters(trainer: Trainer) -> None:
     """Each network is updated, and each of its parameters gets a gradient."""
     with _begun(trainer) as run:
-        run.steps(STEPS)
+        run.steps(TURNS)
         for name, missing in run.learner.without_gradient.items():
-            require(name in run.learner.updated, f"{name} was not updated in {STEPS} steps; leave it out of networks()")
+            require(name in run.learner.updated, f"{name} was not updated in {TURNS} steps; leave it out of networks()")
             require(not missing, f"parameters of {name} got no gradient: {', '.join(sorted(missing)[:3])}")
 
 
