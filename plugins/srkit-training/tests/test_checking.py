@@ -86,6 +86,11 @@ WRONG = [
         "network.options={'num_in_ch': 1}",
         "a network of 1 channels in and 3 out; pictures have 3",
     ),
+    (
+        "network.options={num_feat: 0}",
+        "network.options={'num_feat': 0}",
+        "layers without channels; expected counts above 0",
+    ),
     ("network.options={num_feats: 8}", "network.options={'num_feats': 8}", "unexpected keyword argument 'num_feats'"),
     (
         "network.options={act_type: elu}",
@@ -255,3 +260,15 @@ def test_a_data_set_that_cannot_tell_beforehand_is_left_alone(here, install):
         entry_point="acme",
     )
     check(load_config(FILE, ["data.dataset=acme"]))
+
+
+def test_what_is_logged_to_has_to_be_installed(here, monkeypatch):
+    """Weights & Biases, and TensorBoard if it is insisted on, are missed before anything begins."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    for override, line in (
+        ("log.wandb=mine", "log.wandb='mine': wandb is not installed; pip install wandb"),
+        ("log.tensorboard=true", "log.tensorboard=True: tensorboard is not installed; pip install 'srkit-training"),
+    ):
+        with pytest.raises(srkit.SettingsError) as caught:
+            check(load_config(FILE, [override]), file=FILE)
+        assert line in str(caught.value)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
 import re
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -28,7 +30,7 @@ def check(config: Config, *, file: str = "configuration", processes: int = 1) ->
     ``file``: what errors call the configuration. ``processes``: that will train together.
     """
     problems: list[Problem] = []
-    for look in (_network, _trainer, _data, _sizes, _optimiser, _validation):
+    for look in (_network, _trainer, _data, _sizes, _optimiser, _validation, _log):
         problems += look(config, processes)
     if problems:
         raise ConfigError(problems, file)
@@ -80,6 +82,16 @@ def _ways(value: Any, name: str) -> Iterator[tuple[str, ...]]:
                 yield (key, *way)
 
 
+def _log(config: Config, _: int) -> Iterator[Problem]:
+    wanted = (
+        ("log.wandb", config.log.wandb, "wandb", "wandb"),
+        ("log.tensorboard", config.log.tensorboard, "tensorboard", "'srkit-training[tensorboard]'"),
+    )
+    for key, value, package, name in wanted:
+        if value and importlib.util.find_spec(package) is None:
+            yield Problem(key, value, f"{package} is not installed; pip install {name}, or leave it out")
+
+
 def _network(config: Config, _: int) -> Iterator[Problem]:
     try:
         traits = _traits(config)
@@ -101,8 +113,14 @@ def _traits(config: Config) -> srkit.Traits:
         plugins.current().architectures.find(config.network.arch).load(srkit.Architecture)
     )
     try:
-        with torch.device("meta"):  # shapes without memory; what it is called with shows in building alone
-            architecture.build(**config.network.options)
+        with torch.device("meta"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of empty tensors, which are told below
+            # Shapes without memory: what it is called with shows in building alone.
+            network = architecture.build(**config.network.options)
+        if any(parameter.numel() == 0 for parameter in network.parameters()):
+            raise srkit.SettingsError(
+                f"{config.network.arch} would have layers without channels; expected counts above 0"
+            )
         return architecture.traits(**config.network.options)
     except (TypeError, ValueError) as error:
         raise srkit.SettingsError(f"{config.network.arch} takes no such options: {error}") from error
