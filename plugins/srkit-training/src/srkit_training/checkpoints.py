@@ -55,7 +55,8 @@ class Checkpoints:
             part.replace(path)
             for name in ("latest.pt", "best.pt") if best else ("latest.pt",):
                 self._give_name(path, name)
-            for old in self.numbered()[: -self.keep]:
+            numbered = self.numbered()
+            for old in numbered[: max(0, len(numbered) - self.keep)]:
                 old.unlink()
         except OSError as error:
             raise srkit.SettingsError(
