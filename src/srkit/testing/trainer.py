@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import torch
@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from ..batches import Batch
 from ..declarations import Traits
+from ..frozen import frozen
 from ..protocols import Trainer
 from .contract import require
 
@@ -43,17 +44,8 @@ class _Learner:
     def ema(self, name: str) -> nn.Module:
         return self[name]
 
-    @contextmanager
-    def frozen(self, name: str) -> Iterator[nn.Module]:
-        network = self[name]
-        wanted = [parameter for parameter in network.parameters() if parameter.requires_grad]
-        try:
-            for parameter in wanted:
-                parameter.requires_grad_(False)
-            yield network
-        finally:
-            for parameter in wanted:
-                parameter.requires_grad_(True)
+    def frozen(self, name: str) -> AbstractContextManager[nn.Module]:
+        return frozen(self[name])
 
     def update(self, name: str, loss: Tensor) -> None:
         require(

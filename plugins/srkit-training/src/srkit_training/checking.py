@@ -7,6 +7,7 @@ import inspect
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from .config import Config, ValidationConfig
 from .metrics import METRICS
 from .optimisers import check_options, optimiser_class
 from .problems import ConfigError, Problem, told, unknown_key
+from .starting import architecture_of, traits_of
 
 _TOLD = (srkit.SettingsError, srkit.UnknownName, srkit.DatasetError, srkit.PluginError)
 
@@ -94,6 +96,7 @@ def _log(config: Config, _: int) -> Iterator[Problem]:
 
 def _network(config: Config, _: int) -> Iterator[Problem]:
     try:
+        _build(config)
         traits = _traits(config)
     except _TOLD as error:
         if isinstance(error, srkit.SettingsError):
@@ -109,19 +112,26 @@ def _network(config: Config, _: int) -> Iterator[Problem]:
 
 
 def _traits(config: Config) -> srkit.Traits:
-    architecture: srkit.Architecture = (
-        plugins.current().architectures.find(config.network.arch).load(srkit.Architecture)
-    )
+    with _told_as_options(config):
+        return traits_of(config.network)
+
+
+def _build(config: Config) -> None:
+    """Shapes without memory: what a network is called with shows in building alone. Raises SettingsError."""
+    with _told_as_options(config), torch.device("meta"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of empty tensors, which are told below
+        network = architecture_of(config.network).build(**config.network.options)
+    if any(parameter.numel() == 0 for parameter in network.parameters()):
+        raise srkit.SettingsError(
+            f"{config.network.arch} takes no such options: {config.network.arch} would have layers without channels; "
+            f"expected counts above 0"
+        )
+
+
+@contextmanager
+def _told_as_options(config: Config) -> Iterator[None]:
     try:
-        with torch.device("meta"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of empty tensors, which are told below
-            # Shapes without memory: what it is called with shows in building alone.
-            network = architecture.build(**config.network.options)
-        if any(parameter.numel() == 0 for parameter in network.parameters()):
-            raise srkit.SettingsError(
-                f"{config.network.arch} would have layers without channels; expected counts above 0"
-            )
-        return architecture.traits(**config.network.options)
+        yield
     except (TypeError, ValueError) as error:
         raise srkit.SettingsError(f"{config.network.arch} takes no such options: {error}") from error
 

@@ -15,7 +15,7 @@ from tqdm import tqdm
 import srkit
 from srkit_datasets import PictureError, Source, open_pictures
 from srkit_datasets.degrader import Degrade, meant
-from srkit_datasets.partners import check_template, partners
+from srkit_datasets.partners import partners
 from srkit_datasets.pictures import read
 
 from .bicubic import Array, bicubic, to_8_bit
@@ -105,7 +105,7 @@ class HeldOutPictures:
 def _side(crop: int | None, scale: int) -> int | None:
     if crop is None:
         return None
-    if isinstance(crop, bool) or not isinstance(crop, int) or crop < 1 or crop % scale:
+    if crop % scale:
         raise srkit.SettingsError(
             f"crop={crop!r} cannot be cut out of targets; expected a multiple of scale={scale}, or nothing for whole pictures"
         )
@@ -116,9 +116,6 @@ def _ready(config: ValidationConfig, gt: Source) -> tuple[Source | None, Sequenc
     """The inputs that are there already, and for each target the number of its own."""
     if config.lq is None:
         return None, ()
-    if config.degradation is not None:
-        raise srkit.SettingsError("lq and degradation are two ways to say what the inputs are; give one")
-    check_template(config.lq_name)
     lq = open_pictures(config.lq)
     return lq, partners(gt, lq, config.lq_name)
 

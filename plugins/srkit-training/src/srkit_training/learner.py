@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 import srkit
+from srkit.frozen import frozen
 
 from .config import OptimiserConfig, TrainConfig
 from .optimisers import optimiser_class
@@ -68,19 +69,10 @@ class Learner:
         share = factor(self._config.schedule, self._config.warmup, self.iteration)
         return {name: self._config.rates.get(name, self._config.lr) * share for name in self.plain}
 
-    @contextmanager
-    def frozen(self, name: str) -> Iterator[nn.Module]:
+    def frozen(self, name: str) -> AbstractContextManager[nn.Module]:
         """The network, whose parameters get no gradients meanwhile."""
         # Not the wrapped one: DistributedDataParallel waits for the gradients of what it was called for.
-        network = self.plain[name]
-        wanted = [parameter for parameter in network.parameters() if parameter.requires_grad]
-        try:
-            for parameter in wanted:
-                parameter.requires_grad_(False)
-            yield network
-        finally:
-            for parameter in wanted:
-                parameter.requires_grad_(True)
+        return frozen(self.plain[name])
 
     def update(self, name: str, loss: Tensor) -> None:
         """One step of an optimiser, or its part in one where batches are accumulated; see :class:`srkit.Learner`."""

@@ -15,7 +15,7 @@ def start_network(config: NetworkConfig) -> nn.Module:
 
     Raises MismatchedWeights if these are of a network of other options, and as :func:`srkit.load` for what cannot be read.
     """
-    network = _architecture(config).build(**config.options)
+    network = architecture_of(config).build(**config.options)
     if config.weights is not None:
         loaded = srkit.load_network(arch=config.arch, weights=config.weights)
         try:
@@ -31,10 +31,11 @@ def start_network(config: NetworkConfig) -> nn.Module:
 
 def traits_of(config: NetworkConfig) -> srkit.Traits:
     """Scale, channels and alignment of the network that would be built."""
-    return _architecture(config).traits(**config.options)
+    return architecture_of(config).traits(**config.options)
 
 
-def _architecture(config: NetworkConfig) -> srkit.Architecture:
+def architecture_of(config: NetworkConfig) -> srkit.Architecture:
+    """Its architecture; raises UnknownName or PluginError."""
     architecture: srkit.Architecture = plugins.current().architectures.find(config.arch).load(srkit.Architecture)
     return architecture
 
