@@ -17,7 +17,6 @@ import srkit
 from .config import filled
 from .decode import decode
 
-_NO_PLACE = "{!r} names no pictures; give a path, a mapping with 'path', or several of them"
 _NOTHING_THERE = "there is no {}; expected a folder of pictures, an LMDB folder or tar shards"
 
 
@@ -63,16 +62,22 @@ def open_pictures(where: str | Path | Mapping[str, Any] | Sequence[Any] | Pictur
 
     Raises DatasetError if there are none.
     """
+    meant = _meant(where)
+    if isinstance(meant, Pictures):
+        return _opened(meant)
+    parts = [open_pictures(part) for part in meant]
+    return parts[0] if len(parts) == 1 else Joined(parts)
+
+
+def _meant(where: Any) -> Pictures | Sequence[Any]:
+    """One place, or several, each to be asked again; raises SettingsError for what names none."""
     if isinstance(where, str | Path):
-        where = Pictures(path=str(where))
-    elif isinstance(where, Mapping):
-        where = filled(Pictures, where)
-    if isinstance(where, Pictures):
-        return _opened(where)
-    if isinstance(where, Sequence) and where:
-        parts = [open_pictures(part) for part in where]
-        return parts[0] if len(parts) == 1 else Joined(parts)
-    raise srkit.SettingsError(_NO_PLACE.format(where))
+        return Pictures(path=str(where))
+    if isinstance(where, Mapping):
+        return filled(Pictures, where)
+    if isinstance(where, Pictures) or (isinstance(where, Sequence) and where):
+        return where
+    raise srkit.SettingsError(f"{where!r} names no pictures; give a path, a mapping with 'path', or several of them")
 
 
 def _opened(where: Pictures) -> Source:
@@ -101,21 +106,16 @@ def _opened(where: Pictures) -> Source:
 
 def check_pictures(where: Any) -> None:
     """Raise what :func:`open_pictures` would for a place that is not there, without a look at what is in it."""
-    if isinstance(where, str | Path):
-        where = Pictures(path=str(where))
-    elif isinstance(where, Mapping):
-        where = filled(Pictures, where)
-    if not isinstance(where, Pictures):
-        if not isinstance(where, Sequence) or not where:
-            raise srkit.SettingsError(_NO_PLACE.format(where))
-        for part in where:
+    meant = _meant(where)
+    if not isinstance(meant, Pictures):
+        for part in meant:
             check_pictures(part)
         return
-    path = Path(where.path)
-    if not path.exists() and next(glob.iglob(where.path, recursive=True), None) is None:  # noqa: PTH207
+    path = Path(meant.path)
+    if not path.exists() and next(glob.iglob(meant.path, recursive=True), None) is None:  # noqa: PTH207
         raise srkit.DatasetError(_NOTHING_THERE.format(path))
-    if isinstance(where.list, str) and not Path(where.list).is_file():
-        raise srkit.DatasetError(f"there is no list {where.list}; expected a text file that names pictures, one a line")
+    if isinstance(meant.list, str) and not Path(meant.list).is_file():
+        raise srkit.DatasetError(f"there is no list {meant.list}; expected a text file that names pictures, one a line")
 
 
 def check_place(key: str, where: Any) -> None:
