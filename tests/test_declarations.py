@@ -49,7 +49,7 @@ WRONG = [
     (ModelCard, "controls", {"denoise": "net-x4"}),
     (ModelCard, "default", "yes"),
     (PackagedWeights, "distribution", "two words"),
-    (PackagedWeights, "path", None),
+    *((PackagedWeights, "path", value) for value in (None, "net.param", "/a_package/net.param", "a-package/net.param")),
     (Control, "partner", None),
     *((Traits, field, value) for field in ("scale", "in_channels", "out_channels", "multiple_of")
       for value in (0, -2, 1.5)),

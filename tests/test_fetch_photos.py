@@ -79,13 +79,19 @@ ALL = [
 ]
 
 
-def test_the_table_is_whole():
+EVALUATION = SCRIPT.parents[1] / "recipes" / "default" / "evaluation.csv"
+
+
+def test_the_tables_are_whole():
     """Each picture has a name of its own, author or not, licence, digest, size; a package's are all to train with or none."""
     photos = script.read_table(script.TABLE)
-    assert len({row.name for row in photos}) == len(photos)
-    for row in photos:
-        assert row.set in {"train", "validation"}
-        assert row.package.partition("/")[0] in {"debian", "pypi"}
+    measured = script.read_table(EVALUATION)
+    assert len({row.name for row in photos + measured}) == len(photos) + len(measured)
+    assert {row.set for row in photos} == {"train", "validation"}
+    assert {row.set for row in measured} == {"evaluation"}
+    assert not {row.package for row in measured} & {row.package for row in photos}
+    for row in photos + measured:
+        assert row.package.partition("/")[0] in {"debian", "pypi", "npm"}
         assert row.licence
         assert len(bytes.fromhex(row.sha256)) == 32
         assert min(int(row.width), int(row.height)) > 100
@@ -260,6 +266,23 @@ def test_packages_come_from_a_mirror_where_there_is_no_apt(tmp_path, monkeypatch
         packages("debian/bad", ["usr/a"])
     with pytest.raises(LookupError, match="has no package none"):
         packages("debian/none", ["usr/a"])
+
+
+def test_packages_come_from_npm(tmp_path, monkeypatch):
+    """The version is part of the name, and the archive is that of the registry."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w:gz") as written:
+        member = tarfile.TarInfo("package/a.webp")
+        member.size = 1
+        written.addfile(member, io.BytesIO(b"A"))
+    folder = tmp_path / "pictures" / "-"
+    folder.mkdir(parents=True)
+    (folder / "pictures-1.0.6.tgz").write_bytes(archive.getvalue())
+    monkeypatch.setattr(script, "NPM", tmp_path.as_uri())
+    packages = script.Packages("", tmp_path)
+    assert packages("npm/pictures@1.0.6", ["package/a.webp", "package/b"]) == ("1.0.6", {"package/a.webp": b"A"})
+    with pytest.raises(OSError, match=r"1\.0\.7"):
+        packages("npm/pictures@1.0.7", [])
 
 
 def test_what_is_missing_is_the_exit_status(tmp_path, monkeypatch, capsys):

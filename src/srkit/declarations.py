@@ -30,6 +30,7 @@ _text = attrs.validators.instance_of(str)
 _url = attrs.validators.optional(
     attrs.validators.and_(attrs.validators.instance_of(str), attrs.validators.matches_re("https?://.+"))
 )
+_packaged = [attrs.validators.instance_of(str), attrs.validators.matches_re(r"[A-Za-z_]\w*/.+")]
 _digest = attrs.validators.optional(attrs.validators.matches_re("[0-9a-f]{64}"))
 
 
@@ -134,11 +135,12 @@ class CommandSpec:
 class PackagedWeights:
     """A weight file inside an installed distribution, read in place without importing it.
 
-    ``path`` is relative to the distribution's site directory; ``note`` says how the file differs from the original.
+    ``path`` begins with the name of an import package, ``"a_package/net.safetensors"``; ``note`` says how the file differs
+    from the original.
     """
 
     distribution: str = attrs.field(validator=_name)
-    path: str = attrs.field(validator=_text)
+    path: str = attrs.field(validator=_packaged)
     note: str = attrs.field(default="", validator=_text)
 
 

@@ -106,12 +106,24 @@ def test_order(cached, package, fetched):
 
 def test_packages_in_turn(package, install):
     """The first installed package that has its file gives the weights."""
-    elsewhere = PackagedWeights(distribution="not-installed", path="x2.param")
+    elsewhere = PackagedWeights(distribution="not-installed", path="not_installed/x2.param")
     emptied = PackagedWeights(distribution="emptied", path="emptied/x2.param")
     install("emptied", None, version="4.2", entry_points="\n")
     assert find_local(card_of(packaged=(elsewhere, emptied))) is None
     file = package()
     assert find_local(card_of(packaged=(elsewhere, emptied, PACKAGED))).path == file
+
+
+def test_packages_installed_editable(install, tmp_path, monkeypatch):
+    """Weights are found beside the package's modules, wherever these are; nothing is imported for it."""
+    source = tmp_path / "checkout" / "src" / "tiny_weights"
+    source.mkdir(parents=True)
+    (source / "__init__.py").write_text("raise AssertionError('imported')\n")
+    (source / "x2.param").write_text("in the checkout")
+    install("tiny-weights", None, version="4.2", entry_points="\n")
+    assert find_local(card_of()) is None
+    monkeypatch.syspath_prepend(source.parent)
+    assert find_local(card_of()).path == source / "x2.param"
 
 
 def test_damaged_cache(cached, package, fetched):

@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -92,14 +93,22 @@ def find_local(card: ModelCard) -> Located | None:
         sys.stderr.write(f"srkit: {cached} is not the file it should be (its sha256 differs) and is left aside\n")
     for packaged in card.packaged:
         try:
-            distribution = metadata.distribution(packaged.distribution)
+            version = metadata.version(packaged.distribution)
         except metadata.PackageNotFoundError:
             continue
-        path = Path(str(distribution.locate_file(packaged.path)))
-        if path.is_file():
+        path = _in_package(packaged.path)
+        if path is not None:
             note = f", {packaged.note}" if packaged.note else ""
-            return Located(path, f"package {packaged.distribution} {distribution.version}{note}")
+            return Located(path, f"package {packaged.distribution} {version}{note}")
     return None
+
+
+def _in_package(path: str) -> Path | None:
+    """The file that begins with an import package, which is found, also where it is installed editable, but not imported."""
+    package, _, inside = path.partition("/")
+    spec = find_spec(package)
+    folders = (spec.submodule_search_locations or ()) if spec else ()
+    return next((file for file in (Path(folder, inside) for folder in folders) if file.is_file()), None)
 
 
 def _cached(card: ModelCard) -> Path:
