@@ -137,6 +137,17 @@ def test_cards_are_made_of_what_is_known(source, tmp_path):
     assert str(tmp_path) not in json.dumps(card)
 
 
+def test_cards_say_what_they_are_told_to(source, tmp_path):
+    """What is given stands in the card, over what is known; without a value it is refused, and nothing is written."""
+    arguments = ["models", "export", str(source), str(tmp_path / "out.safetensors")]
+    refused = CliRunner().invoke(program, [*arguments, "--card", "licence"])
+    assert (refused.exit_code, "licence: write it as KEY=VALUE" in refused.output) == (2, True)
+    assert not (tmp_path / "out.safetensors").exists()
+    CliRunner().invoke(program, [*arguments, "--card", "licence=MIT", "--card", "source=photos a=b"])
+    card = read_file(tmp_path / "out.safetensors").card
+    assert (card["licence"], card["source"], card["scale"]) == ("MIT", "photos a=b", 2)
+
+
 def test_cards_of_the_catalogue_name_their_licence(install, tmp_path):
     """A model's name is a source, and the card says which model and under which licence."""
     fields = "name='toy', architecture='srvgg', scale=2, licence='CC0-1.0', summary='A toy.'"

@@ -34,7 +34,7 @@ def main(folder: Path) -> None:
 
 def page(number: int) -> Image.Image:
     """One page, ``SIDE`` pixels a side, RGB; every third one is grey."""
-    rng = random.Random(number)  # noqa: S311 -- it draws pages
+    rng = random.Random(number)
     paper = _light(rng) if rng.random() < 0.7 else _dark(rng)
     image = Image.new("RGB", (SIDE * _DRAWN, SIDE * _DRAWN), paper)
     draw = ImageDraw.Draw(image)

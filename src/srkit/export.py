@@ -40,6 +40,7 @@ def export(
     half: bool = False,
     check: bool = True,
     force: bool = False,
+    card: Mapping[str, Any] | None = None,
 ) -> Exported:
     """Write the network that ``source`` means to ``target``, whose suffix says how; nothing half-written is left.
 
@@ -51,9 +52,10 @@ def export(
     - ``.onnx``: picture (batch, channels, height, width), float32, RGB in [0, 1] → upscaled, all sizes open. ``check``
       compares it with the network by ONNX Runtime.
 
-    With each goes the card of the source, or one made of what is known. Raises SettingsError for a target that exists
-    without ``force``, another suffix, or ``half`` where it means nothing; WeightsError for a source that cannot be read,
-    a target that cannot be written, or an ONNX file that gives something else; what ``srkit.load`` raises.
+    With each goes the card of the source, or one made of what is known, and over it ``card``, of what JSON can say.
+    Raises SettingsError for a target that exists without ``force``, another suffix, or ``half`` where it means nothing;
+    WeightsError for a source that cannot be read, a target that cannot be written, or an ONNX file that gives something
+    else; what ``srkit.load`` raises.
     """
     path = Path(target)
     if path.suffix not in _SUFFIXES:
@@ -63,7 +65,8 @@ def export(
     if path.exists() and not force:
         raise SettingsError(f"{path} exists; add --force (force=True) to overwrite it")
     loaded = load_network(weights=source)
-    loaded = attrs.evolve(loaded, card=loaded.card or _card(loaded, _catalogued(source), source))
+    known = loaded.card or _card(loaded, _catalogued(source), source)
+    loaded = attrs.evolve(loaded, card={**known, **(card or {})})
     agreement = None
     if path.suffix == ".safetensors":
         contents = _safetensors(loaded, half=half)

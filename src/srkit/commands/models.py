@@ -100,15 +100,25 @@ def inspect(file: Path) -> None:
 @click.argument("target", type=click.Path(path_type=Path))
 @click.option("--half", is_flag=True, help="Convolution weights in float16 (.safetensors).")
 @click.option("--no-check", is_flag=True, help="Do not compare what ONNX Runtime gives with the network (.onnx).")
+@click.option(
+    "--card",
+    "facts",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="What the card in the file is to say, such as licence=MIT; may be repeated.",
+)
 @click.option("--force", is_flag=True, help="Overwrite TARGET.")
-def export(source: str, target: Path, half: bool, no_check: bool, force: bool) -> None:
+def export(source: str, target: Path, half: bool, no_check: bool, facts: tuple[str, ...], force: bool) -> None:
     """Write a network to TARGET, a .safetensors, .pth (as Real-ESRGAN has it) or .onnx file.
 
     SOURCE is a training checkpoint, a weight file (.safetensors, .pth, ncnn), or a model's name.
     """
     from ..export import export
 
-    done = export(source, target, half=half, check=not no_check, force=force)
+    if unclear := [fact for fact in facts if not fact.partition("=")[0] or "=" not in fact]:
+        raise click.UsageError(f"--card {unclear[0]}: write it as KEY=VALUE, such as licence=MIT")
+    card = dict(fact.split("=", 1) for fact in facts)
+    done = export(source, target, half=half, check=not no_check, force=force, card=card)
     click.echo(f"{source} → {target} ({done.network.architecture}, ×{done.network.traits.scale})")
     if done.agreement is not None:
         sizes = ", ".join(f"{height}×{width}" for height, width in done.agreement.sizes)

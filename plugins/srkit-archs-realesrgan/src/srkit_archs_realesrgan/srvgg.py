@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -34,7 +35,8 @@ class SRVGGNetCompact(nn.Module):
     """(B, num_in_ch, H, W) → (B, num_out_ch, upscale·H, upscale·W); values in [0, 1], not clamped.
 
     ``num_conv`` counts the convolutions between the first and the last. With ``act_type="prelu"`` each channel has its
-    own slope.
+    own slope. Random weights are such that signals keep their variance through all layers (He et al., "Delving deep into
+    rectifiers", 2015, eq. 15), but for the last, which begins small: so does the residual.
     """
 
     def __init__(
@@ -54,6 +56,17 @@ class SRVGGNetCompact(nn.Module):
         layers.append(nn.Conv2d(num_feat, num_out_ch * upscale**2, 3, 1, 1))
         self.body = nn.ModuleList(layers)
         self.upsampler = nn.PixelShuffle(upscale)
+        self._initialise()
+
+    def _initialise(self) -> None:
+        slopes = {nn.PReLU: 0.25, nn.LeakyReLU: 0.1, nn.ReLU: 0.0}
+        slope = slopes[type(self.body[1])]
+        convolutions = [layer for layer in self.body if isinstance(layer, nn.Conv2d)]
+        for layer in convolutions:
+            nn.init.kaiming_normal_(layer.weight, slope)
+            nn.init.zeros_(layer.bias)
+        with torch.no_grad():
+            convolutions[-1].weight *= 0.1
 
     def forward(self, x: Tensor) -> Tensor:
         """The residual of the network on top of the nearest-upsampled input."""

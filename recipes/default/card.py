@@ -1,0 +1,89 @@
+"""The model card of srkit's own networks, from card.md and what was measured."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import platform
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import version
+from itertools import pairwise
+from pathlib import Path
+from string import Template
+
+import evaluate
+
+HERE = Path(__file__).resolve().parent
+TOLERANCE = {"psnr": 0.1, "ssim": 0.005, "lpips": 0.01, "niqe": 0.3}
+"""How far the means of another training by the same recipe may be from those published."""
+
+
+def card(folder: Path, networks: Sequence[str], runs: Sequence[str]) -> str:
+    """The card in Markdown. ``folder``: that of make.py."""
+    rows = evaluate.read_rows(folder / "evaluation.csv")
+    sources = [*_sources(folder)]
+    return Template((HERE / "card.md").read_text("utf-8")).substitute(
+        files="\n".join(_files(folder, networks)),
+        metrics=evaluate.summary(rows, networks),
+        photos=len({row["photo"] for row in rows}),
+        training="\n".join(_training(folder, runs)),
+        sources="\n".join(sources),
+        trained=len(sources),
+        commit=commit(),
+        tolerance=", ".join(f"{name.upper()} {value}" for name, value in TOLERANCE.items()),
+    )
+
+
+def agreement(measured: Path, published: Path, networks: Sequence[str]) -> str:
+    """In words, how far the means are from those published, and whether that is within the tolerance."""
+    rows, known = evaluate.read_rows(measured), evaluate.read_rows(published)
+    if not known:
+        return "nothing is published to compare with"
+    lines = []
+    for degradation in evaluate.DEGRADATIONS:
+        for network in networks:
+            ours, theirs = (evaluate.means(each, degradation, network) for each in (rows, known))
+            for name, allowed in TOLERANCE.items():
+                away = ours[name] - theirs[name]
+                word = "within" if abs(away) <= allowed else "BEYOND"
+                lines.append(f"{degradation}, {network}: {name} {ours[name]:.4f}, {away:+.4f}, {word} {allowed}")
+    return "\n".join(lines)
+
+
+def commit() -> str:
+    """That of the repository; "unknown" outside of one."""
+    try:
+        asked = subprocess.run(["git", "rev-parse", "HEAD"], cwd=HERE, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return asked.stdout.strip()
+
+
+def _files(folder: Path, networks: Sequence[str]) -> Iterator[str]:
+    for name in networks:
+        data = (folder / f"{name}.safetensors").read_bytes()
+        yield f"| `{name}.safetensors` | {len(data):,} | `{hashlib.sha256(data).hexdigest()}` |"
+
+
+def _training(folder: Path, runs: Sequence[str]) -> Iterator[str]:
+    for run in runs:
+        rows = _read(folder / "runs" / run / "log.csv")
+        iterations = [0, *(int(row["iteration"]) for row in rows)]
+        steps = (after - before for before, after in pairwise(iterations))
+        seconds = sum(step / float(row["iterations_per_second"]) for step, row in zip(steps, rows, strict=True))
+        hours, minutes = divmod(round(seconds / 60), 60)
+        yield f"| `{run}.yml` | {iterations[-1]:,} | {hours} h {minutes} min |"
+    yield f"\nMeasured with torch {version('torch')}, Python {platform.python_version()}, {platform.machine()}."
+
+
+def _sources(folder: Path) -> Iterator[str]:
+    for row in _read(folder / "photos" / "SOURCES.csv"):
+        if row["file"].startswith("train/"):
+            name = Path(row["file"]).stem
+            yield f"| {name} | {row['author']} | {row['licence']} | {row['package']} {row['version']} |"
+
+
+def _read(path: Path) -> list[Mapping[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return [*csv.DictReader(file)]

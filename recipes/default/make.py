@@ -1,0 +1,210 @@
+"""Make srkit's own networks from nothing: photos, crops, training, weights, evaluation, model card.
+
+    python make.py FOLDER
+
+All that is made is in FOLDER. It can be stopped at any point, and the same command goes on: what is there is not made again,
+and a training that was interrupted goes on to the very weights it would have had. Steps, in their order:
+
+    photos            fetch the photos that scripts/photos.csv and evaluation.csv list (330 MB)
+    crops             scale, draw, cut and pack what is trained with: crops.lmdb, less than 60 MB
+    faithful          train by pixels: clean inputs
+    restoring-pixels  train by pixels: bad inputs
+    restoring         train with a discriminator and by features
+    weights           export both networks, in half precision
+    evaluation        measure them beside bicubic, Lanczos and Real-ESRGAN's networks: evaluation.csv
+    card              write the model card, and compare the metrics with those published
+
+To train elsewhere, with little to send: run --to crops here, take crops.lmdb and photos, but for photos/train, there, and
+go on with --from faithful.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import attrs
+import card
+import draw_pages
+import evaluate
+from tqdm import tqdm
+
+from srkit.export import export
+
+HERE = Path(__file__).resolve().parent
+FETCH = HERE.parents[1] / "scripts" / "fetch_photos.py"
+RESULTS = HERE / "results"
+BUNDLED = HERE.parents[1] / "plugins" / "srkit-archs-realesrgan" / "src" / "srkit_archs_realesrgan" / "weights"
+RUNS = ("faithful", "restoring-pixels", "restoring")
+NETWORKS = {"srkit-compact-x4": "restoring", "srkit-compact-x4-faithful": "faithful"}
+PEERS = ("realesr-general-x4v3", "RealESRGAN_x4plus")
+
+
+@attrs.frozen
+class Making:
+    """Where it is made, and with what."""
+
+    folder: Path
+    cpu: bool
+    vgg16: Path | None
+    lpips: Sequence[Path]
+    overrides: Sequence[str]
+    peers: Sequence[str]
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the steps from one to another."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, metavar="FOLDER")
+    parser.add_argument("--from", dest="first", choices=STEPS, default="photos", help="leave out the steps before")
+    parser.add_argument("--to", dest="last", choices=STEPS, default="card", help="leave out the steps after")
+    parser.add_argument("--cpu", action="store_true", help="train on the processor, whatever else is here")
+    parser.add_argument("--vgg16", type=Path, metavar="FILE", help="features of VGG16, in place of fetching them")
+    parser.add_argument(
+        "--lpips",
+        nargs=2,
+        type=Path,
+        metavar=("FEATURES", "LINEAR"),
+        help="of AlexNet and LPIPS 0.1, in place of fetching them",
+    )
+    parser.add_argument(
+        "--peer",
+        action="append",
+        metavar="MODEL",
+        help=f"what to evaluate beside ours: a model's name or a file (default: {', '.join(PEERS)})",
+    )
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="for srkit train, to try things out"
+    )
+    parser.add_argument(
+        "--publish", action="store_true", help="at the end, put weights, card and logs into the repository"
+    )
+    options = parser.parse_args(argv)
+    making = Making(
+        folder=options.folder.resolve(),
+        cpu=options.cpu,
+        vgg16=options.vgg16 and options.vgg16.resolve(),
+        lpips=[path.resolve() for path in options.lpips or ()],
+        overrides=options.set,
+        peers=options.peer or PEERS,
+    )
+    making.folder.mkdir(parents=True, exist_ok=True)
+    names = [*STEPS]
+    for name in names[names.index(options.first) : names.index(options.last) + 1]:
+        tqdm.write(f"make: {name}", file=sys.stderr)
+        STEPS[name](making)
+    if options.publish:
+        publish(making)
+
+
+def photos(making: Making) -> None:
+    """Those to train with, to validate on, and to evaluate with."""
+    for table in (FETCH.with_name("photos.csv"), HERE / "evaluation.csv"):
+        _run(making, sys.executable, str(FETCH), "photos", "--table", str(table))
+
+
+def crops(making: Making) -> None:
+    """Photos are made smaller, which leaves out their own JPEG artefacts and blur; then all is cut into squares."""
+    draw_pages.main(making.folder / "pages")
+    data = ("-m", "srkit", "dataset")
+    _run(
+        making,
+        sys.executable,
+        *data,
+        "multi-scale",
+        "photos/train",
+        "-o",
+        "scaled",
+        "--scale",
+        "0.36",
+        "--shortest",
+        "0",
+    )
+    cut = ("--crop", "256", "--step", "256", "--least", "128")
+    _run(making, sys.executable, *data, "sub-images", "scaled", "pages", "-o", "crops", *cut)
+    _run(making, sys.executable, *data, "pack", "crops", "-o", "crops.lmdb")
+
+
+def training(run: str) -> Callable[[Making], None]:
+    """The step that trains one of ``RUNS``."""
+
+    def train(making: Making) -> None:
+        shutil.copy(HERE / "degradation.yaml", making.folder)
+        given = [*making.overrides]
+        if run == "restoring" and making.vgg16:
+            given.append(f"trainer.options.losses.perceptual.weights={making.vgg16}")
+        if run == "restoring" and making.lpips:
+            features, linear = making.lpips
+            given.append(f"validation.lpips_weights={{features: {features}, linear: {linear}}}")
+        options = [part for one in given for part in ("--set", one)] + ["--cpu"] * making.cpu
+        _run(making, sys.executable, "-m", "srkit", "train", str(HERE / f"{run}.yml"), *options)
+
+    return train
+
+
+def weights(making: Making) -> None:
+    """The averages of both networks, each with its card in the file."""
+    for name, run in NETWORKS.items():
+        checkpoint = making.folder / "runs" / run / "checkpoints" / "latest.pt"
+        about = {
+            "name": name,
+            "licence": "BSD-3-Clause",
+            "recipe": f"recipes/default/{run}.yml",
+            "commit": card.commit(),
+        }
+        export(checkpoint, making.folder / f"{name}.safetensors", half=True, force=True, card=about)
+
+
+def evaluation(making: Making) -> None:
+    """All methods on all photos; rows of other weights than these are measured anew."""
+    out = making.folder / "evaluation.csv"
+    newest = max((making.folder / f"{name}.safetensors").stat().st_mtime for name in NETWORKS)
+    if out.exists() and out.stat().st_mtime < newest:
+        kept = [row for row in evaluate.read_rows(out) if row["method"] not in NETWORKS]
+        evaluate.write_rows(out, kept)
+    networks = {name: str(making.folder / f"{name}.safetensors") for name in NETWORKS}
+    networks |= {Path(peer).stem: peer for peer in making.peers}
+    lpips = dict(zip(("features", "linear"), map(str, making.lpips), strict=False))
+    evaluate.evaluate(making.folder / "photos" / "evaluation", out, networks, lpips)
+
+
+def write_card(making: Making) -> None:
+    """The model card; says how far the metrics are from those published."""
+    (making.folder / "srkit-compact-x4.md").write_text(card.card(making.folder, [*NETWORKS], RUNS), "utf-8")
+    sys.stdout.write(card.agreement(making.folder / "evaluation.csv", RESULTS / "evaluation.csv", [*NETWORKS]) + "\n")
+
+
+def publish(making: Making) -> None:
+    """Into the repository."""
+    BUNDLED.mkdir(exist_ok=True)
+    RESULTS.mkdir(exist_ok=True)
+    for name in [*(f"{name}.safetensors" for name in NETWORKS), "srkit-compact-x4.md"]:
+        shutil.copy(making.folder / name, BUNDLED)
+    shutil.copy(making.folder / "evaluation.csv", RESULTS)
+    for run in RUNS:
+        for log in ("log", "validation"):
+            shutil.copy(making.folder / "runs" / run / f"{log}.csv", RESULTS / f"{run}-{log}.csv")
+
+
+STEPS: dict[str, Callable[[Making], None]] = {
+    "photos": photos,
+    "crops": crops,
+    **{run: training(run) for run in RUNS},
+    "weights": weights,
+    "evaluation": evaluation,
+    "card": write_card,
+}
+
+
+def _run(making: Making, *command: str) -> None:
+    ended = subprocess.run(command, cwd=making.folder, check=False)
+    if ended.returncode:
+        sys.exit(f"make: {' '.join(command[1:])} ended with {ended.returncode}; the same command goes on from here")
+
+
+if __name__ == "__main__":
+    main()
