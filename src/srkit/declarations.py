@@ -40,6 +40,7 @@ class ArchitectureSpec:
 
     ``target`` is ``"module:attribute"`` of an object that follows :class:`srkit.protocols.Architecture`; it is
     imported on first use. ``default_model`` names the model that ``arch=NAME`` alone stands for.
+    If the object has a function ``sample``, that gives the options that it is checked with: a small network.
     """
 
     name: str = attrs.field(validator=_name)
@@ -95,7 +96,8 @@ class LossSpec:
     ``target`` names what makes one, such as a class: called with options as keywords, it gives an object that follows
     the protocol of its ``kind``: ``"picture"`` :class:`srkit.protocols.Loss`, ``"adversarial"``
     :class:`srkit.protocols.AdversarialLoss`, ``"penalty"`` :class:`srkit.protocols.Penalty`. ``average``: a loss of pictures
-    that also wants what the moving average of the network gives.
+    that also wants what the moving average of the network gives. If what is registered has a function ``sample``, that is
+    given an empty folder (a Path), for files that would else be fetched, and gives the options that it is checked with.
     """
 
     name: str = attrs.field(validator=_name)

@@ -2,24 +2,45 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from ..declarations import Recognition, Traits
 from ..errors import ContractError
 from ..plugins import current
 from ..protocols import Architecture
+from ..weights.read import read
 from .contract import require
+from .streaming import streamed, streaming
 
 
-def _built(architecture: Architecture) -> nn.Module:
+def configuration(architecture: Architecture) -> Mapping[str, Any]:
+    """What its networks are checked with: what ``sample()`` gives, if it has that, else the defaults."""
+    sample: Any = getattr(architecture, "sample", dict)
+    return dict(sample())
+
+
+def built(architecture: Architecture) -> nn.Module:
+    """Its network in evaluation mode, always of the same weights."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return architecture.build().eval().requires_grad_(False)
+        return architecture.build(**configuration(architecture)).eval().requires_grad_(False)
 
 
-def _image(traits: Traits, height: int = 16, width: int = 24) -> torch.Tensor:
-    shape = (1, traits.in_channels, height * traits.multiple_of, width * traits.multiple_of)
+def traits_of(architecture: Architecture) -> Traits:
+    """Those of :func:`built`."""
+    return architecture.traits(**configuration(architecture))
+
+
+def image_for(traits: Traits, height: int = 16, width: int = 24, count: int = 1) -> torch.Tensor:
+    """Noise, (count, C, H, W), H and W so many times ``multiple_of``."""
+    shape = (count, traits.in_channels, height * traits.multiple_of, width * traits.multiple_of)
     return torch.rand(shape, generator=torch.Generator().manual_seed(0))
 
 
@@ -47,11 +68,11 @@ def builds_without_arguments(architecture: Architecture) -> None:
 
 def traits_are_true(architecture: Architecture) -> None:
     """traits() tells the scale and the channels that the network really has."""
-    traits = architecture.traits()
+    traits = traits_of(architecture)
     require(isinstance(traits, Traits), f"traits() gave {type(traits).__name__}; return srkit.Traits")
-    image = _image(traits)
+    image = image_for(traits)
     with torch.inference_mode():
-        out = _built(architecture)(image)
+        out = built(architecture)(image)
     _, _, height, width = image.shape
     expected = (1, traits.out_channels, height * traits.scale, width * traits.scale)
     require(
@@ -62,10 +83,10 @@ def traits_are_true(architecture: Architecture) -> None:
 
 def any_aligned_size(architecture: Architecture) -> None:
     """Every height and width that is a multiple of multiple_of will do, the smallest included."""
-    traits = architecture.traits()
-    network = _built(architecture)
+    traits = traits_of(architecture)
+    network = built(architecture)
     for rows, columns in ((1, 1), (1, 3), (5, 2)):
-        image = _image(traits, rows, columns)
+        image = image_for(traits, rows, columns)
         try:
             with torch.inference_mode():
                 out = network(image)
@@ -83,7 +104,7 @@ def any_aligned_size(architecture: Architecture) -> None:
 
 def recognises_its_own(architecture: Architecture) -> None:
     """recognise() finds the configuration of a network of its own from names and shapes."""
-    shapes = {name: tuple(tensor.shape) for name, tensor in _built(architecture).state_dict().items()}
+    shapes = {name: tuple(tensor.shape) for name, tensor in built(architecture).state_dict().items()}
     recognition = architecture.recognise(shapes)
     require(isinstance(recognition, Recognition), f"recognise() gave {recognition!r}; return a srkit.Recognition")
     assert recognition is not None  # noqa: S101 -- for the type checker; required above
@@ -91,7 +112,7 @@ def recognises_its_own(architecture: Architecture) -> None:
     require(
         {recognition.names.get(name): shape for name, shape in shapes.items()}
         == {name: tuple(tensor.shape) for name, tensor in rebuilt.items()},
-        f"build(**{dict(recognition.config)}) has other tensors than the ones recognised",
+        f"build(**{dict(recognition.config)}) has other tensors than the ones recognised; tell widths and depths from shapes",
     )
 
 
@@ -114,7 +135,7 @@ def leaves_others_alone(architecture: Architecture) -> None:
 
 def is_deterministic_and_pure(architecture: Architecture) -> None:
     """In evaluation mode, the same input gives the same output to the bit, and is not changed."""
-    network, image = _built(architecture), _image(architecture.traits())
+    network, image = built(architecture), image_for(traits_of(architecture))
     kept = image.clone()
     with torch.inference_mode():
         first, second = network(image), network(image)
@@ -128,8 +149,8 @@ def is_deterministic_and_pure(architecture: Architecture) -> None:
 
 def pictures_are_independent(architecture: Architecture) -> None:
     """Each picture of a batch comes out as it does alone (within 1e-4; kernels differ by batch size)."""
-    traits, network = architecture.traits(), _built(architecture)
-    images = torch.cat((_image(traits), 1 - _image(traits)))
+    traits, network = traits_of(architecture), built(architecture)
+    images = torch.cat((image_for(traits), 1 - image_for(traits)))
     with torch.inference_mode():
         together, alone = network(images), torch.cat([network(image[None]) for image in images])
     require(
@@ -140,14 +161,59 @@ def pictures_are_independent(architecture: Architecture) -> None:
 
 def survives_saving(architecture: Architecture) -> None:
     """A network with the state dict of another gives the same output to the bit."""
-    network, image = _built(architecture), _image(architecture.traits())
-    other = architecture.build().eval()
+    network, image = built(architecture), image_for(traits_of(architecture))
+    other = architecture.build(**configuration(architecture)).eval()
     other.load_state_dict(network.state_dict())
     with torch.inference_mode():
         require(
             torch.equal(network(image), other(image)),
             "after load_state_dict the output differs; register every tensor that matters as parameter or buffer",
         )
+
+
+def comes_back_from_a_file(architecture: Architecture) -> None:
+    """A network saved as safetensors, read and recognised, gives the same output to the bit."""
+    network, image = built(architecture), image_for(traits_of(architecture))
+    with tempfile.TemporaryDirectory(prefix="srkit-") as folder:
+        path = Path(folder, "network.safetensors")
+        try:
+            save_file({name: tensor.contiguous() for name, tensor in network.state_dict().items()}, path)
+        except (RuntimeError, ValueError) as error:
+            raise ContractError(
+                f"safetensors cannot hold its state dict: {error}; let each tensor have one name, and memory of its own",
+                "comes_back_from_a_file",
+            ) from error
+        tensors = read(path)
+    recognition = architecture.recognise({name: tuple(tensor.shape) for name, tensor in tensors.items()})
+    require(recognition is not None, "recognise() gave None for the tensors of the file, though they are its own")
+    assert recognition is not None  # noqa: S101 -- for the type checker; required above
+    other = architecture.build(**recognition.config).eval()
+    other.load_state_dict({own: tensors[stored] for stored, own in recognition.names.items()})
+    with torch.inference_mode():
+        same = torch.equal(network(image), other(image))
+    require(
+        same,
+        f"as build(**{dict(recognition.config)}), with the weights of the file, it gives another output; what tensors do "
+        f"not tell must be as it is by default",
+    )
+
+
+def streams_exactly(architecture: Architecture) -> None:
+    """Rows that an engine streams are the whole picture's, to the bit (1e-5 with operators that torch rounds by shape)."""
+    traits, network = traits_of(architecture), built(architecture)
+    upscaler = streaming(network, traits, rows=4)
+    if isinstance(upscaler, str):
+        return  # no engine can; the report says why
+    unit = traits.multiple_of
+    # Two pictures, of more than 64 rows, and of 17 columns even where the network sees it smallest: none so small that
+    # an engine would rather run it whole.
+    image = image_for(traits, -(-66 // unit), max(-(-80 // unit), 17), count=2)
+    off, allowed = streamed(upscaler, network, image)
+    require(
+        off <= allowed,
+        f"streamed by the engine {upscaler.engine!r}, the output is off by {off:g}, more than {allowed:g}; let forward() "
+        f"depend on its input alone: keep nothing between calls, decide nothing by whether it is traced, draw nothing",
+    )
 
 
 ARCHITECTURE_CHECKS = (
@@ -160,4 +226,6 @@ ARCHITECTURE_CHECKS = (
     is_deterministic_and_pure,
     pictures_are_independent,
     survives_saving,
+    comes_back_from_a_file,
+    streams_exactly,
 )

@@ -18,6 +18,7 @@ from ..batches import Batch, Feed
 from ..errors import ContractError, DatasetError
 from ..protocols import BatchStream, Dataset
 from .contract import require
+from .surroundings import random_states
 
 BATCHES = 6
 """Batches that are compared, of 4 pictures each: more than an epoch of a small sample."""
@@ -171,21 +172,10 @@ def _quiet() -> Iterator[None]:
 
 def leaves_other_numbers_alone(dataset: Dataset) -> None:
     """The global random generators are neither read nor moved."""
-    import random
-
-    import numpy as np
-
-    def states() -> tuple[Any, ...]:
-        return (
-            random.getstate(),
-            np.random.get_state(legacy=False)["state"]["key"].tobytes(),
-            torch.get_rng_state().tolist(),
-        )
-
     with _opened(dataset) as open_:
-        before = states()
+        before = random_states()
         one = _taken(open_(workers=1), 2)
-        require(states() == before, "a global random generator moved; draw from one of your own")
+        require(random_states() == before, "a global random generator moved; draw from one of your own")
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(99)
             other = _taken(open_(), 2)

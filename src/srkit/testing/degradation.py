@@ -11,6 +11,7 @@ from ..errors import ContractError
 from ..plugins import current
 from ..protocols import Degradation
 from .contract import require
+from .surroundings import devices
 
 
 def _pictures(height: int = 48, width: int = 40, count: int = 3, seed: int = 0) -> Tensor:
@@ -23,11 +24,6 @@ def _pictures(height: int = 48, width: int = 40, count: int = 3, seed: int = 0) 
 
 def _rng(seed: int = 7) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
-
-
-def _devices() -> list[torch.device]:
-    accelerator = torch.accelerator.current_accelerator(check_available=True)
-    return [torch.device("cpu"), *([accelerator] if accelerator is not None else [])]
 
 
 def name_is_registered_name(degradation: Degradation) -> None:
@@ -47,7 +43,7 @@ def name_is_registered_name(degradation: Degradation) -> None:
 
 def keeps_shape_range_and_device(degradation: Degradation) -> None:
     """As many pictures come out, float32 of three channels in [0, 1], on the device they were on."""
-    for device in _devices():
+    for device in devices():
         images = _pictures().to(device)
         for seed in range(4):
             out = degradation(images, _rng(seed))

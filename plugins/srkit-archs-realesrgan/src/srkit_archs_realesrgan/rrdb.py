@@ -6,6 +6,7 @@ Real-ESRGAN adds scales 2 and 1 by a pixel unshuffle of the input (Wang et al., 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -105,6 +106,10 @@ class RRDBArchitecture:
     def build(self, **config: Any) -> RRDBNet:
         """A network with random weights; arguments as of RRDBNet."""
         return RRDBNet(**config)
+
+    def sample(self) -> Mapping[str, Any]:
+        """A small one, for checks."""
+        return {"num_feat": 16, "num_block": 1, "num_grow_ch": 8}
 
     def traits(self, *, num_in_ch: int = 3, num_out_ch: int = 3, scale: int = 4, **_: Any) -> srkit.Traits:
         """Scales 2 and 1 want multiples of 2 and 4."""

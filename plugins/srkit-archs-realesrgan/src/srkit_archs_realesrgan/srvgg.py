@@ -86,6 +86,10 @@ class SRVGG:
         """A network with random weights; arguments as of SRVGGNetCompact."""
         return SRVGGNetCompact(**config)
 
+    def sample(self) -> Mapping[str, Any]:
+        """A small one, for checks."""
+        return {"num_feat": 16, "num_conv": 4}
+
     def traits(self, *, num_in_ch: int = 3, num_out_ch: int = 3, upscale: int = 4, **_: Any) -> srkit.Traits:
         """Any size of input will do."""
         return srkit.Traits(scale=upscale, in_channels=num_in_ch, out_channels=num_out_ch)

@@ -6,6 +6,7 @@ CVPR 2020; spectral normalisation of Miyato et al., ICLR 2018.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor, nn
@@ -65,6 +66,10 @@ class UNetDiscriminator:
     def build(self, **config: Any) -> UNetDiscriminatorSN:
         """A network with random weights; arguments as of UNetDiscriminatorSN."""
         return UNetDiscriminatorSN(**config)
+
+    def sample(self) -> Mapping[str, Any]:
+        """A small one, for checks."""
+        return {"num_feat": 8}
 
     def traits(self, *, num_in_ch: int = 3, **_: Any) -> srkit.Traits:
         """One logit per pixel, three halvings."""

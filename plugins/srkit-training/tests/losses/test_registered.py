@@ -12,7 +12,9 @@ from torch import nn
 
 import srkit
 from srkit import plugins
+from srkit.testing import checks_of
 
+CHECKS = [(about, check) for about, check in checks_of("srkit-training") if about.startswith("loss ")]
 NAMES = ("charbonnier", "l1", "ldl", "lpips", "ms-ssim", "mse", "perceptual")
 EACH = pytest.mark.parametrize("name", NAMES)
 
@@ -48,6 +50,12 @@ def test_what_is_registered():
         elif entry.spec.kind == "penalty":
             assert isinstance(entry.load()(), srkit.Penalty)
     assert [entry.spec.name for entry in entries if entry.spec.average] == ["ldl"]
+
+
+@pytest.mark.parametrize("check", [pytest.param(c, id=f"{about[5:]}-{c.name}") for about, c in CHECKS])
+def test_conforms(check):
+    """Each, with random weights where it wants any, keeps the contracts of its kind."""
+    check()
 
 
 @EACH

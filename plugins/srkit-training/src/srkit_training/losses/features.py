@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
+from pathlib import Path
 from typing import TypeAlias
 
 import torch
@@ -132,3 +133,20 @@ class Features(nn.Module):
             if name in self.layers:
                 found[name] = now
         return found
+
+
+def write_random(network: str, layers: Iterable[str], folder: Path) -> Path:
+    """A file in ``folder`` as torchvision has them, of random weights up to the deepest of ``layers``; for checks."""
+    names, rng = layer_names(network), torch.Generator().manual_seed(0)
+    depth = 1 + max(names.index(name) for name in layers)
+    tensors = {}
+    for place, (_, layer) in enumerate(islice(_layers(network), depth)):
+        if isinstance(layer, nn.Conv2d):
+            shape = layer.weight.shape
+            # In which features neither vanish nor explode (He et al., "Delving deep into rectifiers", 2015, eq. 10).
+            deviation = (2 / shape[1:].numel()) ** 0.5
+            tensors[f"features.{place}.weight"] = deviation * torch.randn(shape, generator=rng)
+            tensors[f"features.{place}.bias"] = torch.zeros(shape[0])
+    path = folder / f"{network}.pth"
+    torch.save(tensors, path)
+    return path

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import attrs
 import torch
 from torch import Tensor, nn
 
 from srkit_datasets.options import choice
 
-from .features import Features
+from .features import Features, write_random
 from .pictures import check_pictures
 from .weights import Source, source, take
 
@@ -40,6 +44,17 @@ class LPIPS(nn.Module):
         network, channels = _LAYERS[self.network]
         self.seen = Features(network, channels, self.features, option="features")
         self._is_read = False
+
+    @staticmethod
+    def sample(folder: Path) -> Mapping[str, Any]:
+        """Options for checks, with files of random weights, written into ``folder``."""
+        channels = _LAYERS["alex"][1]
+        rng = torch.Generator().manual_seed(0)
+        linear = {
+            f"lin{i}.model.1.weight": torch.rand(1, c, 1, 1, generator=rng) for i, c in enumerate(channels.values())
+        }
+        torch.save(linear, folder / "linear.pth")
+        return {"features": write_random("alex", channels, folder), "linear": folder / "linear.pth"}
 
     def ready(self, device: torch.device | str) -> LPIPS:
         """Itself on a device, its weights read, as they are at the latest in the first call; raises as :func:`take`."""

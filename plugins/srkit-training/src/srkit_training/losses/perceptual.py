@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 import srkit
 from srkit_datasets.options import check_weights, choice, number
 
-from .features import Features
+from .features import Features, write_random
 from .pictures import check_pictures
 from .weights import Source, source
 
@@ -65,6 +66,12 @@ class Perceptual(nn.Module):
         layers = _LAYERS[self.network] if self.layers is None else self.layers
         self.shares = {name: weight for name, weight in layers.items() if weight}
         self.seen = Features(self.network, self.shares, self.weights)
+
+    @staticmethod
+    def sample(folder: Path) -> Mapping[str, Any]:
+        """Options for checks, with a file of random weights, written into ``folder``, for the first two blocks."""
+        layers = {"conv1_2": 0.1, "conv2_2": 0.1}
+        return {"layers": layers, "weights": write_random("vgg19", layers, folder)}
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """(B, 3, H, W) float32 RGB in [0, 1], both → a scalar, 0 for equal pictures; gradients towards ``output``.
