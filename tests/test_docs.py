@@ -76,9 +76,19 @@ def test_every_hook_and_check_is_documented():
         assert f"`{hook}(register)`" in text
     architecture = pytest.importorskip("srkit_archs_realesrgan.srvgg").architecture
     dataset = pytest.importorskip("srkit_datasets.realesrgan").dataset
-    for subject in (architecture, upsampler, dataset, _Untouched()):
-        for check in checks_for(subject):
-            assert f"| `{check.name}` | {check.contract} |" in text
+    trainers = pytest.importorskip("srkit_training.trainers.realesrnet")
+    adversarial = pytest.importorskip("srkit_training.losses.adversarial")
+    pictures = pytest.importorskip("srkit_training.losses.pixels")
+    penalties = pytest.importorskip("srkit_training.losses.penalties")
+    checks = [
+        *(check for subject in (architecture, upsampler, dataset, _Untouched()) for check in checks_for(subject)),
+        *checks_for(trainers.RealESRNet()),
+        *checks_for(pictures.L1(), kind="picture"),
+        *checks_for(adversarial.hinge(), kind="adversarial"),
+        *checks_for(penalties.R1(), kind="penalty"),
+    ]
+    for check in checks:
+        assert f"| `{check.name}` | {check.contract} |" in text
 
 
 def test_every_module_of_the_core_is_in_the_architecture_page():

@@ -24,6 +24,23 @@ def test_the_whole_image_upsampler_conforms(check):
     check()
 
 
+class _Approximate:
+    """One that wants a halo."""
+
+    name = "approximate"
+
+    def prepare(self, network, settings):
+        if settings.halo is None:
+            raise srkit.SettingsError("say halo=")
+        return WholeImage().prepare(network, attrs.evolve(settings, halo=None))
+
+
+@srkit.testing.parametrise(_Approximate())
+def test_an_upsampler_that_wants_a_halo_is_given_one(check):
+    """What only approximates is held to the contract where it is right: with a halo beyond the network's reach."""
+    check()
+
+
 class _Net(nn.Module):
     def __init__(self, features=4):
         super().__init__()

@@ -95,6 +95,30 @@ def test_without_an_engine(monkeypatch):
     srkit.testing.check_architecture(Plain(), only=["streams_exactly"])
 
 
+ROUGH = """
+import srkit
+class Rough:
+    name = "rough"
+    def prepare(self, network, settings):
+        def stream(strips, size):
+            return (network(strip) for strip in strips)
+        stream.exact = False
+        return stream
+upsampler = Rough()
+@srkit.hookimpl
+def srkit_register_upsamplers(register):
+    register(srkit.UpsamplerSpec(name="rough", target=__name__ + ":upsampler", summary="Strips alone.", preference=99))
+"""
+
+
+def test_an_engine_that_approximates_is_passed_over(install):
+    """Results that are not the network's are no stream of it, however much the engine is preferred."""
+    install("rough-engine", ROUGH)
+    plugins.reload()
+    assert "rough" not in srkit.testing.report(Plain())["streams"]
+    srkit.testing.check_architecture(Plain(), only=["streams_exactly"])
+
+
 def test_a_judge_of_pictures():
     """A network that upscales no pictures is not asked to stream."""
     architecture = Plain()

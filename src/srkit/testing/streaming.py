@@ -50,11 +50,14 @@ def streaming(network: nn.Module, traits: Traits, *, rows: int | None = None) ->
         if entry.spec.name == reference.name:
             continue
         try:
-            return Upscaler.from_network(network, traits, engine=entry.spec.name, device="cpu", rows=rows)
+            upscaler = Upscaler.from_network(network, traits, engine=entry.spec.name, device="cpu", rows=rows)
         except NotStreamable as refusal:
             refusals.append(f"no: {refusal}")
+            continue
         except (PluginError, SettingsError):
-            continue  # broken, or not made for exact results
+            continue  # broken, or it wants to be told more
+        if upscaler.exact:
+            return upscaler
     return refusals[0] if refusals else "not tried: no engine that streams is installed; pip install srkit-engine-tiled"
 
 
