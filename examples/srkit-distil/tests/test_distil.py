@@ -16,10 +16,10 @@ def test_conforms(check):
     check()
 
 
-def test_teachers_of_another_scale_are_refused(tmp_path):
-    """A teacher that enlarges otherwise is told with both scales."""
-    with pytest.raises(srkit.SettingsError, match=r"4 times, the network 2 times"):
-        Distil().networks(torch.nn.Identity(), srkit.Traits(scale=2))
+def test_teachers_of_too_small_a_scale_are_refused():
+    """A teacher that enlarges less is told with both scales."""
+    with pytest.raises(srkit.SettingsError, match=r"4 times, the network 8 times"):
+        Distil().networks(torch.nn.Identity(), srkit.Traits(scale=8))
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])

@@ -15,8 +15,8 @@ import srkit
 class Distil:
     """L1 against the target, and against what a teacher makes of the same input.
 
-    ``teacher``: what ``srkit.load_network`` takes as ``weights=``, a model's name or a file; ``share``: of what is learnt
-    from it.
+    ``teacher``: what ``srkit.load_network`` takes as ``weights=``, a model's name or a file, of the same scale or a larger
+    one; ``share``: of what is learnt from it.
     """
 
     name = "distil"
@@ -35,10 +35,10 @@ class Distil:
     def networks(self, network: nn.Module, traits: srkit.Traits) -> Mapping[str, nn.Module]:
         """The pupil alone is trained; the teacher belongs to nobody, and is not in checkpoints."""
         loaded = srkit.load_network(weights=self.teacher)
-        if loaded.traits.scale != traits.scale:
+        if loaded.traits.scale < traits.scale:
             raise srkit.SettingsError(
-                f"teacher={self.teacher!r} enlarges {loaded.traits.scale} times, the network {traits.scale} times; "
-                f"expected the same"
+                f"teacher={self.teacher!r} enlarges {loaded.traits.scale} times, the network {traits.scale} times; name one "
+                f"that enlarges as much"
             )
         self._teaching = loaded.network.eval().requires_grad_(False)
         return {"generator": network}
@@ -48,6 +48,8 @@ class Distil:
         output = learner["generator"](batch.lq)
         with torch.no_grad():
             taught = self._teaching.to(batch.lq.device)(batch.lq)
+            if taught.shape != output.shape:
+                taught = F.interpolate(taught, size=output.shape[-2:], mode="bicubic", antialias=True)
         pixels, likeness = F.l1_loss(output, batch.gt), F.l1_loss(output, taught)
         learner.update("generator", (1 - self.share) * pixels + self.share * likeness)
         return {"pixels": pixels.detach(), "likeness": likeness.detach()}
