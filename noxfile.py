@@ -138,6 +138,28 @@ def packages(session: nox.Session) -> None:
 
 
 @nox.session(python="3.11")
+def examples(session: nox.Session) -> None:
+    """The distributions of examples/, as strangers would: installed beside built wheels, tested, checked, typed."""
+    session.install("build", *_group("types"))
+    away = Path(session.create_tmp()).resolve()
+    dist = away / "dist"
+    shutil.rmtree(dist, ignore_errors=True)
+    found = sorted(str(path.parent) for path in (ROOT / "examples").glob("*/pyproject.toml"))
+    for path in (".", *PLUGINS, *found):
+        session.run("python", "-m", "build", "--wheel", "--outdir", str(dist), path, silent=True)
+    wheels = [str(file) for file in sorted(dist.glob("*.whl"))]
+    session.install(*CONSTRAINED, "--force-reinstall", "--no-deps", *wheels)
+    session.install(*CONSTRAINED, *wheels, "pytest>=8")
+    with session.chdir(away):
+        for path in found:
+            name = Path(path).name
+            package = name.replace("-", "_")
+            session.run("pytest", "--rootdir", path, "-c", f"{path}/pyproject.toml", path)
+            session.run("srkit", "check", name)
+            session.run("mypy", "--strict", "-p", package)
+
+
+@nox.session(python="3.11")
 def demo(session: nox.Session) -> None:
     """Upscale a real photo with real weights."""
     _install_all(session)
