@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import nox
@@ -135,6 +136,28 @@ def packages(session: nox.Session) -> None:
         session.install(wheels["srkit_training"])
         session.run("python", script, "training")
         session.run("pip", "uninstall", "-y", "srkit-training", "srkit-datasets", "srkit-io", silent=True)
+
+
+@nox.session(python="3.11", reuse_venv=False)
+@nox.parametrize("kind", ["arch", "degradation", "dataset", "trainer", "upsampler"])
+def scaffold(session: nox.Session, kind: str) -> None:
+    """A new plugin, in a fresh environment with what it asks for: its tests, srkit's contracts, types, style."""
+    session.install("build")
+    name = f"srkit-new-{kind}"
+    # Away from here: what git ignores in this repository, ruff and hatchling would pass over.
+    with tempfile.TemporaryDirectory() as away:
+        for path in (".", "plugins/srkit-engine-tiled"):
+            session.run("python", "-m", "build", "--wheel", "--outdir", f"{away}/dist", path, silent=True)
+        found = [*CONSTRAINED, "--find-links", f"{away}/dist"]
+        session.install(*found, "srkit")
+        session.run("srkit", "new-plugin", name, "--kind", kind, "-o", f"{away}/{name}")
+        session.install(*found, f"{away}/{name}[test]")
+        with session.chdir(f"{away}/{name}"):
+            session.run("pytest")
+            session.run("srkit", "check", name)
+            session.run("mypy", "--strict")
+            session.run("ruff", "check")
+            session.run("ruff", "format", "--check")
 
 
 @nox.session(python="3.11")

@@ -42,3 +42,10 @@ def srkit_register_commands(register: Register[CommandSpec]) -> None:
             summary="Hold everything a distribution registers to srkit's contracts.",
         )
     )
+    register(
+        CommandSpec(
+            name="new-plugin",
+            target="srkit.commands.new_plugin:new_plugin",
+            summary="Write a new plugin, whole and working, to be filled with yours.",
+        )
+    )
