@@ -2,7 +2,7 @@
 PYTHON ?= python3
 NOX := .make/bin/nox
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint docs bench clean
 
 demo: $(NOX)
 	$(NOX) -s demo
@@ -12,6 +12,9 @@ test: $(NOX)
 
 lint: $(NOX)
 	$(NOX) -s lint types
+
+docs: $(NOX)
+	$(NOX) -s docs
 
 bench: $(NOX)
 	$(NOX) -s bench

