@@ -67,6 +67,7 @@ NAVIGATION = {
 _FROM_ELSEWHERE = re.compile(
     r"""<(?:script|img|source)\b[^>]*\bsrc="(?:https?:)?//|<link\b[^>]*\bhref="(?:https?:)?//"""
 )
+_BESIDE = re.compile(r"\]\((\.\./[^)#\s]+\.md)(?:#[^)]*)?\)")  # a link to a page of another folder
 
 
 def setup(app: Sphinx) -> None:
@@ -77,7 +78,8 @@ def setup(app: Sphinx) -> None:
 
 
 def _complete(_: Sphinx, page: str, source: list[str]) -> None:
-    """Add to pages what would be noise where they are read on GitHub, or is written by srkit itself."""
+    """Make the site's page of one that is read on GitHub as well: what would be noise there, or is written by srkit."""
+    source[0] = _BESIDE.sub(lambda link: _to_file(link, (HERE / page).parent), source[0])
     if page == "index":
         source[0] += "".join(
             f"\n```{{toctree}}\n:hidden:\n:caption: {caption}\n\n" + "\n".join(pages) + "\n```\n"
@@ -89,6 +91,12 @@ def _complete(_: Sphinx, page: str, source: list[str]) -> None:
         from srkit.cli import program
 
         source[0] += "\n" + "\n\n".join(reference(program, "srkit")) + "\n"
+
+
+def _to_file(link: re.Match[str], folder: Path) -> str:
+    """Pages of the repository that are none of the site are there as files."""
+    within = (folder / link[1]).resolve().is_relative_to(HERE)
+    return link[0] if within else f"](path:{link[1]})"
 
 
 def _told_plainly(
