@@ -45,11 +45,12 @@ NAVIGATION = {
         "training",
         "finetune",
         "photos",
+        "new-plugin",
         "plugins",
         "migrate",
         "troubleshooting",
     ],
-    "How it works": ["exactness", "plugin-system", "degradations", "architecture", "benchmarks"],
+    "How it works": ["exactness", "plugin-system", "degradations", "architecture", "benchmarks", "gallery"],
     "In detail": ["pictures", "formats", "weights", "datasets", "losses", "metrics"],
     "Reference": [
         "reference/commands",

@@ -264,11 +264,11 @@ def test_missing_file(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "name"),
     [
-        ({"arch": "srvgg"}, "realesr-animevideov3"),
-        ({"arch": "SRVGGNETCOMPACT"}, "realesr-animevideov3"),
+        ({"arch": "srvgg"}, "srkit-compact-x4-faithful"),
+        ({"arch": "SRVGGNETCOMPACT"}, "srkit-compact-x4-faithful"),
         ({"model": "realesrgan_X4PLUS"}, "RealESRGAN_x4plus"),
         ({"model": "RealESRGAN-x4plus-anime-6B"}, "RealESRGAN_x4plus_anime_6B"),
-        ({}, "RealESRGAN_x4plus"),
+        ({}, "srkit-compact-x4-faithful"),
     ],
 )
 def test_which_model(located, arguments, name):

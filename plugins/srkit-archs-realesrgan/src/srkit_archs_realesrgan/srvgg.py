@@ -62,10 +62,11 @@ class SRVGGNetCompact(nn.Module):
         slopes = {nn.PReLU: 0.25, nn.LeakyReLU: 0.1, nn.ReLU: 0.0}
         slope = slopes[type(self.body[1])]
         convolutions = [layer for layer in self.body if isinstance(layer, nn.Conv2d)]
-        for layer in convolutions:
-            nn.init.kaiming_normal_(layer.weight, slope)
-            nn.init.zeros_(layer.bias)
         with torch.no_grad():
+            for layer in convolutions:
+                nn.init.kaiming_normal_(layer.weight, slope)
+                if layer.bias is not None:
+                    layer.bias.zero_()
             convolutions[-1].weight *= 0.1
 
     def forward(self, x: Tensor) -> Tensor:
