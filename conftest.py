@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import itertools
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -17,6 +18,10 @@ ROOT = Path(__file__).parent
 settings.register_profile("srkit", deadline=None, max_examples=50)
 settings.register_profile("ci", parent=settings.get_profile("srkit"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "srkit")
+
+# A shell starts what runs in the background with Ctrl-C ignored, and programs that tests start and stop would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
