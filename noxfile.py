@@ -13,7 +13,18 @@ import nox
 ROOT = Path(__file__).parent
 PROJECT = nox.project.load_toml("pyproject.toml")
 PLUGINS = [str(path.parent.relative_to(ROOT)) for path in sorted(ROOT.glob("plugins/*/pyproject.toml"))]
-SOURCES = ["src", "tests", "plugins", "benchmarks", "docs", "scripts", "recipes", "examples", "conftest.py", "noxfile.py"]
+SOURCES = [
+    "src",
+    "tests",
+    "plugins",
+    "benchmarks",
+    "docs",
+    "scripts",
+    "recipes",
+    "examples",
+    "conftest.py",
+    "noxfile.py",
+]
 CONSTRAINED = ["-c", "constraints.txt"]
 # Real weights from the package index, LMDB and video codecs, the decoders of rarer formats.
 EXTRAS = {
