@@ -179,6 +179,19 @@ def test_cut_rows_are_measured_again(recipe, tmp_path):
     assert evaluate.read_rows(tmp_path / "some.csv") == [row, row]
 
 
+def test_what_is_not_published_is_not_compared(recipe, tmp_path):
+    """A network among the published rows is compared with its means there, another is told to be missing."""
+    evaluate = recipe["evaluate"]
+    kinds = ("clean", "second-order")
+    rows = [dict(zip(evaluate.COLUMNS, [kind, "a", "ours", "1", "2", "3", "4"], strict=True)) for kind in kinds]
+    evaluate.write_rows(tmp_path / "published.csv", rows)
+    evaluate.write_rows(tmp_path / "measured.csv", [{**row, "psnr": "1.2"} for row in rows])
+    told = recipe["card"].agreement(tmp_path / "measured.csv", tmp_path / "published.csv", ["ours", "other"])
+    assert "ours, clean: psnr 1.2000, +0.2000, BEYOND 0.1" in told
+    assert "ours, second-order: ssim 2.0000, +0.0000, within 0.005" in told
+    assert told.endswith("other: nothing is published to compare with")
+
+
 def test_pages_follow_from_their_numbers(recipe, tmp_path):
     """A page is drawn the same each time, grey where it should be; what is there is not drawn again."""
     page = recipe["draw_pages"].page

@@ -38,16 +38,17 @@ def card(folder: Path, networks: Sequence[str], runs: Sequence[str]) -> str:
 def agreement(measured: Path, published: Path, networks: Sequence[str]) -> str:
     """In words, how far the means are from those published, and whether that is within the tolerance."""
     rows, known = evaluate.read_rows(measured), evaluate.read_rows(published)
-    if not known:
-        return "nothing is published to compare with"
     lines = []
-    for degradation in evaluate.DEGRADATIONS:
-        for network in networks:
+    for network in networks:
+        if all(row["method"] != network for row in known):
+            lines.append(f"{network}: nothing is published to compare with")
+            continue
+        for degradation in evaluate.DEGRADATIONS:
             ours, theirs = (evaluate.means(each, degradation, network) for each in (rows, known))
             for name, allowed in TOLERANCE.items():
                 away = ours[name] - theirs[name]
                 word = "within" if abs(away) <= allowed else "BEYOND"
-                lines.append(f"{degradation}, {network}: {name} {ours[name]:.4f}, {away:+.4f}, {word} {allowed}")
+                lines.append(f"{network}, {degradation}: {name} {ours[name]:.4f}, {away:+.4f}, {word} {allowed}")
     return "\n".join(lines)
 
 

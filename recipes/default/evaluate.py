@@ -58,9 +58,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args(argv)
     networks = dict(given.split("=", 1) for given in options.network)
-    lpips = dict(zip(("features", "linear"), options.lpips or (), strict=False))
-    evaluate(options.photos, options.out, networks, lpips, options.device)
+    evaluate(options.photos, options.out, networks, lpips_weights(options.lpips or ()), options.device)
     sys.stdout.write(summary(read_rows(options.out), [*networks]) + "\n")
+
+
+def lpips_weights(files: Sequence[str | Path]) -> dict[str, str]:
+    """The options of LPIPS for files of features and linear layers; none of them for no files."""
+    return dict(zip(("features", "linear"), map(str, files), strict=False))
 
 
 def evaluate(

@@ -21,10 +21,11 @@ go on with --from faithful.
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import attrs
@@ -51,7 +52,7 @@ class Making:
     folder: Path
     cpu: bool
     vgg16: Path | None
-    lpips: Sequence[Path]
+    lpips: Mapping[str, str]
     overrides: Sequence[str]
     peers: Sequence[str]
 
@@ -88,7 +89,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         folder=options.folder.resolve(),
         cpu=options.cpu,
         vgg16=options.vgg16 and options.vgg16.resolve(),
-        lpips=[path.resolve() for path in options.lpips or ()],
+        lpips=evaluate.lpips_weights([path.resolve() for path in options.lpips or ()]),
         overrides=options.set,
         peers=options.peer or PEERS,
     )
@@ -127,8 +128,7 @@ def training(run: str) -> Callable[[Making], None]:
         if run == "restoring" and making.vgg16:
             given.append(f"trainer.options.losses.perceptual.weights={making.vgg16}")
         if run == "restoring" and making.lpips:
-            features, linear = making.lpips
-            given.append(f"validation.lpips_weights={{features: {features}, linear: {linear}}}")
+            given.append(f"validation.lpips_weights={json.dumps(making.lpips)}")
         options = [part for one in given for part in ("--set", one)] + ["--cpu"] * making.cpu
         _srkit(making, ["train", str(HERE / f"{run}.yml"), *options])
 
@@ -154,8 +154,7 @@ def evaluation(making: Making) -> None:
         evaluate.write_rows(out, kept)
     networks = {name: str(making.folder / f"{name}.safetensors") for name in NETWORKS}
     networks |= {Path(peer).stem: peer for peer in making.peers}
-    lpips = dict(zip(("features", "linear"), map(str, making.lpips), strict=False))
-    evaluate.evaluate(making.folder / "photos" / "evaluation", out, networks, lpips)
+    evaluate.evaluate(making.folder / "photos" / "evaluation", out, networks, making.lpips)
 
 
 def write_card(making: Making) -> None:

@@ -21,13 +21,17 @@ from .match import Shapes, match
 _NCNN = re.compile(r"ncnn\.(\d+)\.(.*)\.(\w+)")
 
 
+_SLOPES = {"prelu": 0.25, "relu": 0.0, "leakyrelu": 0.1}
+"""Of negative values; of prelu, where it begins."""
+
+
 def _activation(kind: str, features: int) -> nn.Module:
     if kind == "prelu":
-        return nn.PReLU(features)
+        return nn.PReLU(features, _SLOPES[kind])
     if kind == "relu":
         return nn.ReLU()
     if kind == "leakyrelu":
-        return nn.LeakyReLU(0.1)
+        return nn.LeakyReLU(_SLOPES[kind])
     raise ValueError(f"act_type={kind!r} is unknown; choose from 'prelu', 'relu', 'leakyrelu'")
 
 
@@ -53,21 +57,16 @@ class SRVGGNetCompact(nn.Module):
         layers: list[nn.Module] = [nn.Conv2d(num_in_ch, num_feat, 3, 1, 1), _activation(act_type, num_feat)]
         for _ in range(num_conv):
             layers += [nn.Conv2d(num_feat, num_feat, 3, 1, 1), _activation(act_type, num_feat)]
-        layers.append(nn.Conv2d(num_feat, num_out_ch * upscale**2, 3, 1, 1))
-        self.body = nn.ModuleList(layers)
+        last = nn.Conv2d(num_feat, num_out_ch * upscale**2, 3, 1, 1)
+        self.body = nn.ModuleList([*layers, last])
         self.upsampler = nn.PixelShuffle(upscale)
-        self._initialise()
-
-    def _initialise(self) -> None:
-        slopes = {nn.PReLU: 0.25, nn.LeakyReLU: 0.1, nn.ReLU: 0.0}
-        slope = slopes[type(self.body[1])]
-        convolutions = [layer for layer in self.body if isinstance(layer, nn.Conv2d)]
+        for name, parameter in self.body.named_parameters():
+            if name.endswith("bias"):
+                nn.init.zeros_(parameter)
+            elif parameter.dim() == 4:
+                nn.init.kaiming_normal_(parameter, _SLOPES[act_type])
         with torch.no_grad():
-            for layer in convolutions:
-                nn.init.kaiming_normal_(layer.weight, slope)
-                if layer.bias is not None:
-                    layer.bias.zero_()
-            convolutions[-1].weight *= 0.1
+            last.weight *= 0.1
 
     def forward(self, x: Tensor) -> Tensor:
         """The residual of the network on top of the nearest-upsampled input."""
