@@ -19,7 +19,7 @@ def _built(architecture: Architecture) -> nn.Module:
 
 
 def _image(traits: Traits, height: int = 16, width: int = 24) -> torch.Tensor:
-    shape = (1, traits.in_channels, height * traits.multiple_of, width * traits.multiple_of)
+    shape = (1, traits.in_channels, *(traits.padded(side * traits.multiple_of) for side in (height, width)))
     return torch.rand(shape, generator=torch.Generator().manual_seed(0))
 
 
@@ -61,7 +61,7 @@ def traits_are_true(architecture: Architecture) -> None:
 
 
 def any_aligned_size(architecture: Architecture) -> None:
-    """Every height and width that is a multiple of multiple_of will do, the smallest included."""
+    """Every height and width that is a multiple of multiple_of, and at least minimum, will do, the smallest included."""
     traits = architecture.traits()
     network = _built(architecture)
     for rows, columns in ((1, 1), (1, 3), (5, 2)):
@@ -71,7 +71,7 @@ def any_aligned_size(architecture: Architecture) -> None:
                 out = network(image)
         except RuntimeError as error:
             raise ContractError(
-                f"an input of {tuple(image.shape[2:])} makes the network raise {error}; raise multiple_of",
+                f"an input of {tuple(image.shape[2:])} makes the network raise {error}; raise multiple_of or minimum",
                 "any_aligned_size",
             ) from error
         expected = (image.shape[2] * traits.scale, image.shape[3] * traits.scale)
