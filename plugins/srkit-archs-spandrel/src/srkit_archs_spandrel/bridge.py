@@ -14,7 +14,7 @@ import srkit
 from srkit.errors import UnrecognisedWeights
 
 from .calls import called
-from .effortless import Described, Effortless, blank, describe
+from .effortless import Described, Effortless, blank, describe, without_warnings
 from .families import FAMILIES, REFUSED, Family
 from .importing import import_spandrel
 from .values import values
@@ -83,7 +83,8 @@ class SpandrelArchitecture:
         arguments = {key: value for key, value in config.items() if key != "variant"}
         kind = self._classes[variant]
         try:
-            network: nn.Module = kind(**(self._defaults(kind) | arguments))
+            with without_warnings():
+                network: nn.Module = kind(**(self._defaults(kind) | arguments))
         except Exception as error:
             raise ValueError(f"spandrel's {variant} cannot be built with {arguments}: {error}") from error
         return network

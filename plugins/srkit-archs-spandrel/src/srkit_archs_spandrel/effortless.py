@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import attrs
@@ -55,7 +57,7 @@ def describe(architecture: Any, tensors: Mapping[str, Tensor]) -> Described:
 
     Raises whatever spandrel does for tensors that it can make nothing of.
     """
-    with Effortless() as effortless:
+    with without_warnings(), Effortless() as effortless:
         descriptor = architecture.load(dict(tensors))
     stored = {id(tensor): name for name, tensor in tensors.items()}
     names = {}
@@ -64,6 +66,14 @@ def describe(architecture: Any, tensors: Mapping[str, Tensor]) -> Described:
         if name is not None:
             names[name] = own
     return Described(descriptor, names)
+
+
+@contextmanager
+def without_warnings() -> Iterator[None]:
+    """Without those of spandrel's networks about torch, which nobody who runs them can do anything about."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        yield
 
 
 def blank(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:

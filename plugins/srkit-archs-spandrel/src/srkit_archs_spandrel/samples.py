@@ -19,12 +19,12 @@ SAMPLES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
             "num_conv_kernels": 2,
         }
     },
-    "craft": {"": {"embed_dim": 12, "depths": [1, 1], "num_heads": [2, 2], "upscale": 2}},
+    "craft": {"": {"embed_dim": 48, "depths": [1], "num_heads": [2], "upscale": 2}},
     "spandrel-compact": {"": {"num_feat": 16, "num_conv": 2, "upscale": 2}},
     "dat": {
-        "": {"embed_dim": 12, "depth": [2, 2], "num_heads": [2, 2], "expansion_factor": 2.0, "split_size": [8, 16]},
+        "": {"embed_dim": 32, "depth": [2, 2], "num_heads": [2, 2], "expansion_factor": 2.0, "split_size": [8, 16]},
         "light": {
-            "embed_dim": 12,
+            "embed_dim": 32,
             "depth": [2],
             "num_heads": [2],
             "expansion_factor": 2.0,
