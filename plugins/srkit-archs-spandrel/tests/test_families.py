@@ -77,7 +77,7 @@ def test_a_sample_of_each():
     assert list(SAMPLES) == [family.name for family in FAMILIES]
 
 
-@pytest.mark.parametrize("check", checks())
+@pytest.mark.parametrize("check", list(checks()))
 def test_conforms(check):
     """A small network of every family keeps srkit's contracts."""
     check()

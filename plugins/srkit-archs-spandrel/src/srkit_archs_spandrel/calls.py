@@ -11,11 +11,12 @@ from torch import Tensor, nn
 from srkit.rows import reflect
 
 
-def called(network: nn.Module, descriptor: Any, *, alone: bool) -> nn.Module:
+def called(network: nn.Module, descriptor: Any, *, alone: bool, writes: bool) -> nn.Module:
     """The network itself, its forward from now on that of ``descriptor``, which spandrel made of the same configuration.
 
     Around some networks spandrel does something: it adds a map of the noise to remove, takes the first of several results, or
     moves values to another range. This becomes part of forward, as does padding to a square. Names of tensors stay.
+    ``alone`` and ``writes``: see Family.
     """
     plain = type(network)
     call: Callable[[Any, Tensor], Tensor] = descriptor._call_fn  # noqa: SLF001 -- its public call rounds to [0, 1] as well
@@ -27,7 +28,7 @@ def called(network: nn.Module, descriptor: Any, *, alone: bool) -> nn.Module:
             if alone and len(x) > 1:
                 return torch.cat([self.forward(picture) for picture in torch.split(x, 1)])
             if not square:
-                return call(inner, x)
+                return call(inner, x.clone() if writes else x)
             height, width = x.shape[-2:]
             side = max(height, width)
             x = x[..., [reflect(y, height) for y in range(side)], :]

@@ -17,7 +17,7 @@ class Family:
 
     ``id``: spandrel's name of it. ``defaults``: what ``build`` takes beside or instead of the defaults of the family's
     first class, which has none for some arguments, or is for grey pictures. ``alone``: spandrel runs such a network on
-    one picture at a time.
+    one picture at a time. ``writes``: its network writes into what it is given.
     """
 
     id: str
@@ -25,6 +25,7 @@ class Family:
     summary: str
     defaults: Mapping[str, Any] = attrs.field(factory=dict)
     alone: bool = False
+    writes: bool = False
 
     @property
     def attribute(self) -> str:
@@ -99,7 +100,7 @@ FAMILIES = (
     ),
     Family("OmniSR", "omnisr", "OmniSR: attention along all axes (Wang et al., 2023).", {"res_num": 5}),
     Family("PLKSR", "plksr", "PLKSR, RealPLKSR: large kernels over part of the channels (Lee et al., 2024)."),
-    Family("RCAN", "rcan", "RCAN: residuals in residuals, attention over channels (Zhang et al., 2018)."),
+    Family("RCAN", "rcan", "RCAN: residuals in residuals, attention over channels (Zhang et al., 2018).", writes=True),
     Family("RGT", "rgt", "RGT: attention that gathers the whole picture (Chen et al., 2024)."),
     Family("RealCUGAN", "realcugan", "Real-CUGAN: two U-Nets for anime (Bilibili, 2022)."),
     Family("RetinexFormer", "retinexformer", "Retinexformer: brightens dark photos (Cai et al., 2023); ×1."),

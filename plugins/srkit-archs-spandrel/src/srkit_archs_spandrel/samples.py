@@ -108,7 +108,7 @@ SAMPLES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "Real, DySample": {"variant": "RealPLKSR", "dim": 16, "n_blocks": 2, "dysample": True},
     },
     "rcan": {"": {"n_resgroups": 1, "n_resblocks": 1, "n_feats": 16, "scale": 2}},
-    "rgt": {"": {"embed_dim": 12, "depth": [2, 2], "num_heads": [2, 2], "mlp_ratio": 2.0, "split_size": [8, 16]}},
+    "rgt": {"": {"embed_dim": 32, "depth": [2, 2], "num_heads": [2, 2], "mlp_ratio": 2.0, "split_size": [8, 16]}},
     "realcugan": {
         "": {},
         "×3": {"variant": "UpCunet3x"},
@@ -118,7 +118,7 @@ SAMPLES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "retinexformer": {"": {"n_feat": 8, "stage": 1}},
     "safmn": {"": {"dim": 16, "n_blocks": 2, "upscaling_factor": 2}},
     "safmnbcie": {"": {"dim": 16, "n_blocks": 1, "num_layers": 1}},
-    "scunet": {"": {"config": [2, 2, 2, 2, 2, 2, 2], "dim": 32}},
+    "scunet": {"": {"config": [1] * 7, "dim": 64}},
     "span": {
         "": {"feature_channels": 16, "upscale": 2},
         "without norm": {"feature_channels": 16, "upscale": 4, "norm": False},
