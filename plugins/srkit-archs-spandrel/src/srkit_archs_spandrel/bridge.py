@@ -39,7 +39,7 @@ class SpandrelArchitecture:
         """A network with random weights; its forward takes and gives RGB in [0, 1], as spandrel's descriptors do."""
         network = self._made(config)
         descriptor = self._described(network).descriptor
-        return called(network, descriptor, alone=self._family.alone, writes=self._family.writes)
+        return called(network, descriptor, self._family)
 
     def traits(self, **config: Any) -> srkit.Traits:
         """Scale, channels and sizes as spandrel tells them."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -10,13 +11,15 @@ from torch import Tensor, nn
 
 from srkit.rows import reflect
 
+from .families import Family
 
-def called(network: nn.Module, descriptor: Any, *, alone: bool, writes: bool) -> nn.Module:
+
+def called(network: nn.Module, descriptor: Any, family: Family) -> nn.Module:
     """The network itself, its forward from now on that of ``descriptor``, which spandrel made of the same configuration.
 
     Around some networks spandrel does something: it adds a map of the noise to remove, takes the first of several results, or
-    moves values to another range. This becomes part of forward, as does padding to a square. Names of tensors stay.
-    ``alone`` and ``writes``: see Family.
+    moves values to another range. This becomes part of forward, as does padding to a square; and pictures come out as the
+    pipeline wants them: each as alone, the same each time. Names of tensors stay.
     """
     plain = type(network)
     call: Callable[[Any, Tensor], Tensor] = descriptor._call_fn  # noqa: SLF001 -- its public call rounds to [0, 1] as well
@@ -24,20 +27,27 @@ def called(network: nn.Module, descriptor: Any, *, alone: bool, writes: bool) ->
 
     class Called(plain):  # type: ignore[valid-type,misc]
         def forward(self, x: Tensor) -> Tensor:
-            inner = _Plain(self, plain)
-            if alone and len(x) > 1:
+            if family.alone and len(x) > 1:
                 return torch.cat([self.forward(picture) for picture in torch.split(x, 1)])
-            if not square:
-                return call(inner, x.clone() if writes else x)
+            inner = _Plain(self, plain)
             height, width = x.shape[-2:]
-            side = max(height, width)
-            x = x[..., [reflect(y, height) for y in range(side)], :]
-            out = call(inner, x[..., [reflect(column, width) for column in range(side)]])
-            return out[..., : height * scale, : width * scale]
+            if square:
+                side = range(max(height, width))
+                x = x[..., [reflect(y, height) for y in side], :][..., [reflect(column, width) for column in side]]
+            with _the_same_draws() if family.draws else contextlib.nullcontext():
+                out = call(inner, x.clone() if family.writes else x)
+            return out[..., : height * scale, : width * scale] if square else out
 
     Called.__name__ = Called.__qualname__ = plain.__name__
     network.__class__ = Called
     return network
+
+
+@contextlib.contextmanager
+def _the_same_draws() -> Iterator[None]:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        yield
 
 
 class _Plain:

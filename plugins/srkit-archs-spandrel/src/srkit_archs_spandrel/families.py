@@ -17,7 +17,7 @@ class Family:
 
     ``id``: spandrel's name of it. ``defaults``: what ``build`` takes beside or instead of the defaults of the family's
     first class, which has none for some arguments, or is for grey pictures. ``alone``: spandrel runs such a network on
-    one picture at a time. ``writes``: its network writes into what it is given.
+    one picture at a time, or it mixes them. ``writes``: it writes into what it is given. ``draws``: it draws random numbers.
     """
 
     id: str
@@ -26,6 +26,7 @@ class Family:
     defaults: Mapping[str, Any] = attrs.field(factory=dict)
     alone: bool = False
     writes: bool = False
+    draws: bool = False
 
     @property
     def attribute(self) -> str:
@@ -46,11 +47,18 @@ FAMILIES = (
     Family(
         "ATD", "atd", "ATD: attention to a dictionary of tokens (Zhang et al., 2024).", _PUBLISHED | {"embed_dim": 210}
     ),
-    Family("AuraSR", "aurasr", "AuraSR: an upsampler after GigaGAN (fal, 2024); ×4, very large.", _AURA),
+    Family(
+        "AuraSR",
+        "aurasr",
+        "AuraSR: after GigaGAN (fal, 2024); ×4, very large.",
+        _AURA,
+        alone=True,
+        draws=True,
+    ),
     Family("CRAFT", "craft", "CRAFT: attention guided by high frequencies (Li et al., 2023)."),
     Family("Compact", "spandrel-compact", "SRVGGNetCompact, as spandrel reads it; 'srvgg' is asked first."),
     Family("DAT", "dat", "DAT: attention over space and channels in turns (Chen et al., 2023)."),
-    Family("DCTLSA", "dctlsa", "DCTLSA: attention in dense connections (Zeng et al., 2023)."),
+    Family("DCTLSA", "dctlsa", "DCTLSA: attention in dense connections (Zeng et al., 2023).", alone=True),
     Family("DITN", "ditn", "DITN: a transformer made for deployment (Liu et al., 2023)."),
     Family("DRCT", "drct", "DRCT: dense connections between Swin blocks (Hsu et al., 2024).", _PUBLISHED),
     Family(
@@ -113,7 +121,9 @@ FAMILIES = (
         "SPAN: attention without parameters; small and fast (Wan et al., 2024).",
         {"num_in_ch": 3, "num_out_ch": 3},
     ),
-    Family("SeemoRe", "seemore", "SeemoRe: experts of low rank (Zamfir et al., 2024).", {"embedding_dim": 36}),
+    Family(
+        "SeemoRe", "seemore", "SeemoRe: experts of low rank (Zamfir et al., 2024).", {"embedding_dim": 36}, alone=True
+    ),
     Family("SwiftSRGAN", "swiftsrgan", "Swift-SRGAN: separable convolutions (Krishnan et al., 2021)."),
     Family(
         "Swin2SR",
