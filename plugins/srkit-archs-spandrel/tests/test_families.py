@@ -78,6 +78,14 @@ def test_a_sample_of_each():
     assert list(SAMPLES) == [family.name for family in FAMILIES]
 
 
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_without_arguments(name):
+    """The network that a family builds without arguments is one of RGB, which is told without its weights being made."""
+    traits = ARCHITECTURES[name].traits()
+    assert (traits.in_channels, traits.out_channels) == (3, 3)
+    assert traits.scale in {1, 2, 3, 4}
+
+
 @pytest.mark.parametrize("check", list(checks()))
 def test_conforms(check):
     """A small network of every family keeps srkit's contracts."""
