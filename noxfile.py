@@ -116,6 +116,19 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session(python="3.11")
+def spandrel(session: nox.Session) -> None:
+    """The networks of spandrel, without torchvision; also that docs/spandrel.md says what is so: minutes."""
+    core = [
+        "-e",
+        ".",
+        *(f"-e./plugins/srkit-{name}" for name in ("archs-realesrgan", "archs-spandrel", "engine-tiled")),
+    ]
+    session.install(*CONSTRAINED, *core, *_group("bridge"))
+    session.install(*CONSTRAINED, "--no-deps", "spandrel")
+    session.run("pytest", "plugins/srkit-archs-spandrel", *session.posargs)
+
+
+@nox.session(python="3.11")
 def formats(session: nox.Session) -> None:
     """Pictures of others (PngSuite, Exif orientations), fetched first; 20,000 damaged files; 200 killed jobs: an hour."""
     _install_all(session, *_group("test"))

@@ -51,7 +51,7 @@ NAVIGATION = {
         "troubleshooting",
     ],
     "How it works": ["exactness", "plugin-system", "degradations", "architecture", "benchmarks", "gallery"],
-    "In detail": ["pictures", "formats", "weights", "datasets", "losses", "metrics"],
+    "In detail": ["pictures", "formats", "weights", "spandrel", "datasets", "losses", "metrics"],
     "Reference": [
         "reference/commands",
         "reference/srkit",

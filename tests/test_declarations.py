@@ -108,7 +108,22 @@ def test_digest_and_address_are_optional():
 def test_traits_default_to_colour_of_any_size():
     """A network that says only its scale takes and gives RGB of any size."""
     traits = Traits(scale=3)
-    assert (traits.in_channels, traits.out_channels, traits.multiple_of) == (3, 3, 1)
+    assert (traits.in_channels, traits.out_channels, traits.multiple_of, traits.minimum) == (3, 3, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("multiple_of", "minimum", "sides"),
+    [
+        (1, 1, {1: 1, 7: 7}),
+        (4, 1, {1: 4, 4: 4, 5: 8}),
+        (1, 16, {1: 16, 16: 16, 17: 17}),
+        (8, 12, {1: 16, 16: 16, 17: 24}),
+    ],
+)
+def test_padded_sides(multiple_of, minimum, sides):
+    """A side is padded to the least that is a multiple, and not below the minimum."""
+    traits = Traits(scale=1, multiple_of=multiple_of, minimum=minimum)
+    assert {side: traits.padded(side) for side in sides} == sides
 
 
 def test_recognition_is_made_by_place():

@@ -157,7 +157,7 @@ def test_arch_with_weights(save):
     path = save(compact())
     for arch in ("srvgg", "SRVGGNetCompact", "COMPACT"):
         assert load_network(weights=path, arch=arch).architecture == "srvgg"
-    with pytest.raises(MismatchedWeights, match=r"net.safetensors holds weights of 'srvgg', not of 'rrdb'") as caught:
+    with pytest.raises(MismatchedWeights, match=r"net.safetensors holds weights of 'srvgg'.*, not of 'rrdb'") as caught:
         load_network(weights=path, arch="RRDBNet")
     assert caught.value.path == path
 
@@ -166,7 +166,7 @@ def test_unrecognised(save):
     """Tensors that no architecture claims are told with the file, a few of them, and who was asked."""
     path = save({"layer.weight": torch.zeros(2, 3)}, "strange.safetensors")
     with pytest.raises(
-        UnrecognisedWeights, match=r"1 tensors of strange.safetensors \(layer.weight \(2, 3\).*rrdb, srvgg"
+        UnrecognisedWeights, match=r"1 tensors of strange.safetensors \(layer.weight \(2, 3\).*rrdb, .*srvgg"
     ):
         load_network(weights=path)
 
@@ -359,6 +359,40 @@ def srkit_register_architectures(register):
         srkit.PluginError, match="greedy 1.2 recognised net, but could not build it .RuntimeError: cannot"
     ):
         load_network(weights=save(compact()))
+
+
+@pytest.mark.parametrize(("preference", "gets_it"), [(-1, "srvgg"), (0, "aaa"), (1, "aaa")])
+def test_preference_decides_between_two_that_claim_the_same(plugin, save, preference, gets_it):
+    """Where several architectures recognise a file, the one with the highest preference gets it; of equals, by name."""
+    plugin(f"""
+from srkit_archs_realesrgan.srvgg import SRVGG
+class Same(SRVGG):
+    name = "aaa"
+same = Same()
+@srkit.hookimpl
+def srkit_register_architectures(register):
+    register(srkit.ArchitectureSpec(name="aaa", target=__name__ + ":same", summary="", preference={preference}))
+""")
+    assert load_network(weights=save(compact())).architecture == gets_it
+
+
+def test_tensors_of_no_use(plugin, save):
+    """Tensors that an architecture knows, and refuses, are refused with its reason and the file, whoever is asked for."""
+    plugin("""
+class Knows:
+    name = "aaa"
+    def recognise(self, shapes): raise srkit.WeightsError("they are a face's")
+    def build(self): ...
+    def traits(self): ...
+knows = Knows()
+@srkit.hookimpl
+def srkit_register_architectures(register):
+    register(srkit.ArchitectureSpec(name="aaa", target=__name__ + ":knows", summary="Faces."))
+""")
+    for arch in (None, "srvgg"):
+        with pytest.raises(UnrecognisedWeights, match="net.safetensors: they are a face's") as caught:
+            load_network(weights=save(compact()), arch=arch)
+        assert caught.value.path.name == "net.safetensors"
 
 
 def test_loading_leaves_the_random_state_alone(save):

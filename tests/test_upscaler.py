@@ -123,6 +123,28 @@ def test_rows_leave_before_the_picture_has_come(by_rows, channels, scale, alpha)
     assert 4 * len(pulled) == height
 
 
+class Demanding(torch.nn.Module):
+    """Takes 12 rows and columns or more; has weights of five dimensions."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(1, 3, 1, 1, 1))
+
+    def forward(self, x):
+        assert min(x.shape[-2:]) >= 12
+        return x * self.weight[:, :, 0]
+
+
+@pytest.mark.parametrize("pre_pad", [0, 3])
+@pytest.mark.parametrize("size", [(1, 1), (5, 30), (12, 11), (13, 40)])
+def test_small_pictures_are_padded_to_what_the_network_takes(size, pre_pad):
+    """A network with a least size runs on smaller pictures too; what was padded is cut off again."""
+    traits = srkit.Traits(scale=1, minimum=12)
+    upscaler = srkit.Upscaler.from_network(Demanding(), traits, engine="whole", device="cpu", pre_pad=pre_pad)
+    img = np.random.default_rng(0).random((*size, 3), np.float32)
+    assert np.array_equal(upscaler(img), img)
+
+
 class Spoilt(torch.nn.Module):
     """Repeats pixels; where the input is white it gives ``value``."""
 

@@ -39,7 +39,8 @@ class ArchitectureSpec:
     """A network architecture.
 
     ``target`` is ``"module:attribute"`` of an object that follows :class:`srkit.protocols.Architecture`; it is
-    imported on first use. ``default_model`` names the model that ``arch=NAME`` alone stands for.
+    imported on first use. ``default_model`` names the model that ``arch=NAME`` alone stands for. A file that several
+    recognise is that one's with the highest ``preference``; those of equal preference are asked by name.
     If the object has a function ``sample``, that gives the options that it is checked with: a small network.
     """
 
@@ -48,6 +49,7 @@ class ArchitectureSpec:
     summary: str = attrs.field(validator=_text)
     aliases: tuple[str, ...] = attrs.field(default=(), validator=_names)
     default_model: str | None = attrs.field(default=None, validator=attrs.validators.optional(_name))
+    preference: int = attrs.field(default=0, validator=attrs.validators.instance_of(int))
 
 
 @attrs.frozen(kw_only=True)
@@ -194,13 +196,18 @@ class Traits:
     """What the pipeline must know of a network before it runs.
 
     ``scale``: output pixels per input pixel along each axis. ``multiple_of``: height and width of the input must be
-    multiples of it; the pipeline pads by reflection and crops.
+    multiples of it, and at least ``minimum``; the pipeline pads by reflection and crops.
     """
 
     scale: int = attrs.field(validator=_count)
     in_channels: int = attrs.field(default=3, validator=_count)
     out_channels: int = attrs.field(default=3, validator=_count)
     multiple_of: int = attrs.field(default=1, validator=_count)
+    minimum: int = attrs.field(default=1, validator=_count)
+
+    def padded(self, side: int) -> int:
+        """The height or width, ``side`` at least, that the network takes."""
+        return max(side, self.minimum) + -max(side, self.minimum) % self.multiple_of
 
 
 @attrs.frozen

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from . import plugins
 from .declarations import ArchitectureSpec, ModelCard, Recognition, Traits
-from .errors import MismatchedWeights, PluginError, SettingsError, UnrecognisedWeights
+from .errors import MismatchedWeights, PluginError, SettingsError, UnrecognisedWeights, WeightsError
 from .protocols import Architecture
 from .registry import Entry
 from .weights.locate import locate, locate_model
@@ -186,9 +186,11 @@ def recognise(
     wanted = None if arch is None else found.find(arch)
     broken: PluginError | None = None
     claims = []
-    for entry in found:
+    for entry in sorted(found, key=lambda candidate: -candidate.spec.preference):
         try:
             recognition = entry.load(Architecture).recognise(shapes)
+        except WeightsError as error:
+            raise UnrecognisedWeights(f"{path}: {error}", path) from error
         except PluginError as error:
             broken = error
             continue

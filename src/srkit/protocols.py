@@ -57,7 +57,7 @@ class Architecture(Protocol):
         """The configuration and the naming of a state dict with these tensor names and shapes; None if it is another's.
 
         ``shapes`` is in stored order. Tensors of an ncnn file are called ``ncnn.INDEX.OPERATOR.weight`` and so on
-        (:mod:`srkit.weights.ncnn`).
+        (:mod:`srkit.weights.ncnn`). Raises WeightsError for tensors that are known, and of no use to anybody.
         """
 
     def traits(self, **config: Any) -> Traits:

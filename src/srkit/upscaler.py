@@ -218,7 +218,7 @@ class Upscaler:
 
     def _padding(self, size: Size) -> Size:
         """The rows below and columns to the right that a picture is padded by."""
-        below, right = (self.pre_pad + -(side + self.pre_pad) % self.loaded.traits.multiple_of for side in size)
+        below, right = (self.loaded.traits.padded(side + self.pre_pad) - side for side in size)
         return below, right
 
     def result_size(self, size: Size, scale: float | None = None) -> Size:

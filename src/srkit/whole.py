@@ -31,7 +31,7 @@ class WholeImage:
                 )
         if settings.beside:
             raise SettingsError("device= names several devices, and the whole-image upsampler runs on one; name one")
-        network.to(device=settings.device, dtype=settings.dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        channels_last(network.to(device=settings.device, dtype=settings.dtype))
         widest = _widest_layer(network, settings)
 
         def stream(strips: Iterator[Tensor], size: Size) -> Iterator[Tensor]:
@@ -58,6 +58,13 @@ class WholeImage:
             yield out
 
         return stream
+
+
+def channels_last(network: nn.Module) -> None:
+    """Lay out weights as pictures are; ``network.to(memory_format=)`` fails where some have five dimensions."""
+    for weight in (*network.parameters(), *network.buffers()):
+        if weight.ndim == 4:
+            weight.data = weight.data.contiguous(memory_format=torch.channels_last)
 
 
 def forward(network: nn.Module, image: Tensor) -> Tensor:
@@ -93,7 +100,7 @@ def full_precision(image: Tensor) -> Iterator[None]:
 def _widest_layer(network: nn.Module, settings: Settings) -> float:
     """Bytes per input pixel of the widest layer's input and output: the least that a forward holds at once."""
     traits, most = settings.traits, 0
-    side = 4 * traits.multiple_of
+    side = traits.padded(4 * traits.multiple_of)
 
     def look(_: nn.Module, given: tuple[object, ...], made: object) -> None:
         nonlocal most

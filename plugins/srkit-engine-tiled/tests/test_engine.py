@@ -503,6 +503,23 @@ def test_approximate_tiles(halo):
     assert np.allclose(tiled, whole, atol=1e-5) == (halo > 5)
 
 
+class Demanding(nn.Module):
+    """Takes 12 rows and columns or more."""
+
+    def forward(self, x):
+        assert min(x.shape[-2:]) >= 12
+        return x + 0
+
+
+@pytest.mark.parametrize(("rows", "halo"), [(32, 0), (4, 3), (12, 1)])
+def test_tiles_are_as_large_as_the_network_takes(rows, halo):
+    """No tile is smaller than the network's least size, be it the last one, or asked for with few rows."""
+    traits = srkit.Traits(scale=1, minimum=12)
+    up = srkit.Upscaler.from_network(Demanding(), traits, device="cpu", engine="tiles", halo=halo, rows=rows)
+    img = np.random.default_rng(0).random((33, 65, 3), np.float32)
+    assert np.array_equal(up(img), img)
+
+
 def test_tiles_must_be_asked_for():
     """Without halo=, the engine of tiles refuses; and the exact engine refuses halo=."""
     network, traits = seeded(Pooling), srkit.Traits(scale=1)

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 import srkit
+from srkit.whole import channels_last
 
 from .graph import Tracer
 from .record import CudaGraphs
@@ -39,7 +40,7 @@ def _stream_on(device: torch.device, network: nn.Module, settings: srkit.Setting
     if device.type == "cpu" and settings.dtype is not torch.float32 and not _matrix_units():
         # Without matrix units a CPU convolves faster in float32 than in 16 bits, and no less exactly.
         network.float()
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    channels_last(network)
     capture = CudaGraphs() if device.type == "cuda" else None
     stream = RowStream(network, settings, Tracer(network, settings.traits), capture)
     stream.warm()

@@ -110,13 +110,14 @@ class Tracer:
         self._lock = threading.Lock()
         self._sizes: set[srkit.Size] = set()
         self._merges = False
-        program = self._export(24 * m, 32 * m)
+        least = max(24, -(-traits.minimum // m))
+        program = self._export(least * m, (least + 8) * m)
         large = self._export((LARGE // m + 1) * m, (LARGE // m + 9) * m)
         graph = self._graph(program)
         if _calls(program) == _calls(large):
             self._graphs: dict[tuple[int, int], tuple[Graph, list[str]]] | None = None
         else:
-            other = self._graph(self._export(25 * m, 33 * m))
+            other = self._graph(self._export((least + 1) * m, (least + 9) * m))
             same = graph.signature() == other.signature() and _targets(program) == _targets(large)
             self._graphs = None if same else {}
         self.typical = graph if self._graphs is None else self.graph((2 * CLASS * m, 2 * CLASS * m))

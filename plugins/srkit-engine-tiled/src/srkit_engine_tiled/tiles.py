@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 import srkit
 from srkit.rows import RowWindow
-from srkit.whole import forward
+from srkit.whole import channels_last, forward
 
 from .plan import around
 
@@ -38,7 +38,7 @@ class Tiles:
             raise srkit.SettingsError("memory= is not planned by approximate tiles; say rows=, the side of a tile")
         if settings.beside:
             raise srkit.SettingsError("device= names several devices, and approximate tiles run on one; name one")
-        network.to(settings.device, settings.dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        channels_last(network.to(settings.device, settings.dtype))
         return TileStream(network, settings)
 
 
@@ -85,10 +85,12 @@ class TileStream:
 
     def _parts(self, length: int) -> Iterator[tuple[int, int, int, int]]:
         """Each tile along an axis: first, end, and the same with its halo."""
-        halo, unit = self.settings.halo or 0, self.settings.traits.multiple_of
+        halo, traits = self.settings.halo or 0, self.settings.traits
         for start in range(0, length, self.side):
             stop = min(start + self.side, length)
-            yield start, stop, *around((start, stop), halo, halo, length, unit)
+            first, last = around((start, stop), halo, halo, length, traits.multiple_of)
+            last = min(length, max(last, first + traits.padded(1)))
+            yield start, stop, max(0, min(first, last - traits.padded(1))), last
 
 
 upsampler = Tiles()
