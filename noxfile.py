@@ -124,7 +124,7 @@ def packages(session: nox.Session) -> None:
     session.install(*CONSTRAINED, wheels["srkit"], wheels["srkit_archs_realesrgan"])
     with session.chdir(away):
         session.run("pip", "wheel", "--no-deps", "--wheel-dir", "from-sources", *sources, silent=True)
-        session.run("python", script, "core")
+        session.run("python", script, "core", env={"SRKIT_OFFLINE": "1"})
         session.install("--force-reinstall", "--no-deps", wheels["srkit_io"])
         session.install(wheels["srkit_io"])
         session.run("python", script, "files")

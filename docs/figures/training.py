@@ -17,6 +17,7 @@ import attrs
 import cv2
 import numpy as np
 import torch
+from tiles import row
 
 import srkit
 import srkit_io
@@ -144,14 +145,8 @@ def detail(runs: Path, photo: Path, left: int, top: int) -> np.ndarray:
         "tiny-gan": srkit.upscale(lq, weights=runs / "tiny-gan" / "checkpoints" / "best.pt"),
         "target": target,
     }
-    side, margin, foot = DETAIL * ENLARGED, 8, 26
-    drawn = np.full((side + margin + foot, margin + (side + margin) * len(results), 3), 255, np.uint8)
-    for number, (name, picture) in enumerate(results.items()):
-        part = picture[top : top + DETAIL, left : left + DETAIL]
-        x = margin + number * (side + margin)
-        drawn[margin : margin + side, x : x + side] = cv2.resize(part, (side, side), interpolation=cv2.INTER_NEAREST)
-        cv2.putText(drawn, name, (x, side + margin + 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (30, 35, 43), 1, cv2.LINE_AA)
-    return drawn
+    parts = {name: picture[top : top + DETAIL, left : left + DETAIL] for name, picture in results.items()}
+    return row(parts, DETAIL * ENLARGED)
 
 
 if __name__ == "__main__":

@@ -104,29 +104,18 @@ def main(argv: Sequence[str] | None = None) -> None:
 def photos(making: Making) -> None:
     """Those to train with, to validate on, and to evaluate with."""
     for table in (FETCH.with_name("photos.csv"), HERE / "evaluation.csv"):
-        _run(making, sys.executable, str(FETCH), "photos", "--table", str(table))
+        _python(making, [str(FETCH), "photos", "--table", str(table)])
 
 
 def crops(making: Making) -> None:
     """Photos are made smaller, which leaves out their own JPEG artefacts and blur; then all is cut into squares."""
     draw_pages.main(making.folder / "pages")
-    data = ("-m", "srkit", "dataset")
-    _run(
+    _srkit(making, ["dataset", "multi-scale", "photos/train", "-o", "scaled", "--scale", "0.36", "--shortest", "0"])
+    _srkit(
         making,
-        sys.executable,
-        *data,
-        "multi-scale",
-        "photos/train",
-        "-o",
-        "scaled",
-        "--scale",
-        "0.36",
-        "--shortest",
-        "0",
+        ["dataset", "sub-images", "scaled", "pages", "-o", "crops", "--crop", "256", "--step", "256", "--least", "128"],
     )
-    cut = ("--crop", "256", "--step", "256", "--least", "128")
-    _run(making, sys.executable, *data, "sub-images", "scaled", "pages", "-o", "crops", *cut)
-    _run(making, sys.executable, *data, "pack", "crops", "-o", "crops.lmdb")
+    _srkit(making, ["dataset", "pack", "crops", "-o", "crops.lmdb"])
 
 
 def training(run: str) -> Callable[[Making], None]:
@@ -141,7 +130,7 @@ def training(run: str) -> Callable[[Making], None]:
             features, linear = making.lpips
             given.append(f"validation.lpips_weights={{features: {features}, linear: {linear}}}")
         options = [part for one in given for part in ("--set", one)] + ["--cpu"] * making.cpu
-        _run(making, sys.executable, "-m", "srkit", "train", str(HERE / f"{run}.yml"), *options)
+        _srkit(making, ["train", str(HERE / f"{run}.yml"), *options])
 
     return train
 
@@ -150,13 +139,10 @@ def weights(making: Making) -> None:
     """The averages of both networks, each with its card in the file."""
     for name, run in NETWORKS.items():
         checkpoint = making.folder / "runs" / run / "checkpoints" / "latest.pt"
-        about = {
-            "name": name,
-            "licence": "BSD-3-Clause",
-            "recipe": f"recipes/default/{run}.yml",
-            "commit": card.commit(),
-        }
-        export(checkpoint, making.folder / f"{name}.safetensors", half=True, force=True, card=about)
+        target = making.folder / f"{name}.safetensors"
+        if not target.exists() or target.stat().st_mtime < checkpoint.stat().st_mtime:
+            about = {"name": name, "licence": "BSD-3-Clause", "recipe": f"recipes/default/{run}.yml"}
+            export(checkpoint, target, half=True, force=True, card={**about, "commit": card.commit()})
 
 
 def evaluation(making: Making) -> None:
@@ -200,10 +186,14 @@ STEPS: dict[str, Callable[[Making], None]] = {
 }
 
 
-def _run(making: Making, *command: str) -> None:
-    ended = subprocess.run(command, cwd=making.folder, check=False)
+def _srkit(making: Making, arguments: Sequence[str]) -> None:
+    _python(making, ["-m", "srkit", *arguments])
+
+
+def _python(making: Making, arguments: Sequence[str]) -> None:
+    ended = subprocess.run([sys.executable, *arguments], cwd=making.folder, check=False)
     if ended.returncode:
-        sys.exit(f"make: {' '.join(command[1:])} ended with {ended.returncode}; the same command goes on from here")
+        sys.exit(f"make: {' '.join(arguments)} ended with {ended.returncode}; the same command goes on from here")
 
 
 if __name__ == "__main__":

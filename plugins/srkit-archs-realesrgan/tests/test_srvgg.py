@@ -178,3 +178,18 @@ def test_traits():
     traits = architecture.traits(upscale=3, num_in_ch=1, num_out_ch=1, num_feat=8)
     assert (traits.scale, traits.in_channels, traits.out_channels, traits.multiple_of) == (3, 1, 1, 1)
     assert architecture.traits().scale == architecture.build().upscale == 4
+
+
+@pytest.mark.parametrize("act_type", ["prelu", "relu", "leakyrelu"])
+def test_random_weights_keep_signals_alive(act_type):
+    """However deep, what a random network makes of a picture varies about as much in every layer, but little in the last."""
+    torch.manual_seed(0)
+    y = torch.rand(1, 3, 32, 32)
+    network = SRVGGNetCompact(num_feat=32, num_conv=24, act_type=act_type)
+    spread = []
+    for layer in network.body:
+        y = layer(y)
+        if isinstance(layer, torch.nn.Conv2d):
+            spread.append((y - y.mean((0, 2, 3), keepdim=True)).std().item())
+    assert max(spread) / 20 < min(spread[:-1]) < max(spread) < 2
+    assert spread[-1] < spread[-2] / 3

@@ -47,6 +47,7 @@ def info(name: str) -> None:
     entry = plugins.current().models.find(name)
     card = entry.spec
     local = find_local(card)
+    unknown = "" if local else "not known"
     rows = {
         "name": card.name,
         "summary": card.summary,
@@ -56,9 +57,9 @@ def info(name: str) -> None:
         "tags": ", ".join(card.tags),
         "registered by": entry.owner.label,
         "weights": local.origin if local else "not here",
-        "url": card.url or "not known",
+        "url": card.url or unknown,
         "sha256": card.sha256 or ("not known; fetched only with --allow-unverified" if card.url else ""),
-        "size": f"{card.size / 1e6:.1f} MB" if card.size else "not known",
+        "size": f"{card.size / 1e6:.1f} MB" if card.size else unknown,
         "packages": ", ".join(p.distribution + (f" ({p.note})" if p.note else "") for p in card.packaged),
     }
     rows.update({key: f"[0, 1] {c.summary} Mixes with {c.partner}." for key, c in card.controls.items()})

@@ -1,7 +1,8 @@
-"""The official models of Real-ESRGAN, their addresses and digests.
+"""srkit's own models, which come along, and the official ones of Real-ESRGAN, their addresses and digests.
 
-Each sha256 was found, equal, in at least two independent public places (package recipes and download scripts of other
-projects). The two RealESRNet files have none that could be confirmed so, and RealESRNet_x2plus no confirmed address.
+recipes/default makes ours; weights/srkit-compact-x4.md is their card. Each sha256 of the official ones was found, equal, in
+at least two independent public places (package recipes and download scripts of other projects). The two RealESRNet files have
+none that could be confirmed so, and RealESRNet_x2plus no confirmed address.
 """
 
 from __future__ import annotations
@@ -22,7 +23,40 @@ def _packaged(file: str) -> tuple[PackagedWeights, ...]:
     )
 
 
+def _own(name: str) -> tuple[PackagedWeights, ...]:
+    path = f"srkit_archs_realesrgan/weights/{name}.safetensors"
+    note = "convolution weights in half precision"
+    return (PackagedWeights(distribution="srkit-archs-realesrgan", path=path, note=note),)
+
+
 CARDS = (
+    ModelCard(
+        name="srkit-compact-x4",
+        architecture="srvgg",
+        scale=4,
+        config={"num_conv": 16},
+        licence=_LICENCE,
+        summary="Photos, restored; small, fast, comes along.",
+        tags=("photo", "restoration", "gan", "fast"),
+        packaged=_own("srkit-compact-x4"),
+        controls={
+            "denoise": Control(
+                partner="srkit-compact-x4-faithful",
+                summary="1 restores (the model as it is), 0 only enlarges (its partner).",
+            )
+        },
+        default=True,
+    ),
+    ModelCard(
+        name="srkit-compact-x4-faithful",
+        architecture="srvgg",
+        scale=4,
+        config={"num_conv": 16},
+        licence=_LICENCE,
+        summary="Clean photos, drawings and text, enlarged as closely as possible; small, fast, comes along.",
+        tags=("photo", "fast"),
+        packaged=_own("srkit-compact-x4-faithful"),
+    ),
     ModelCard(
         name="RealESRGAN_x4plus",
         architecture="rrdb",
@@ -35,7 +69,6 @@ CARDS = (
         sha256="4fa0d38905f75ac06eb49a7951b426670021be3018265fd191d2125df9d682f1",
         size=67040989,
         packaged=_packaged("realesrgan-x4plus"),
-        default=True,
     ),
     ModelCard(
         name="RealESRNet_x4plus",
