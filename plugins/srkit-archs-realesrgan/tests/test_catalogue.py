@@ -24,7 +24,7 @@ PUBLISHED = {
     "realesr-general-x4v3": ("srvgg", 4, 1_213_296),
     "realesr-general-wdn-x4v3": ("srvgg", 4, 1_213_296),
 }
-OWN = {"srkit-compact-x4-faithful": ("srvgg", 4, 621_424)}
+OWN = {"srkit-compact-x4": ("srvgg", 4, 621_424), "srkit-compact-x4-faithful": ("srvgg", 4, 621_424)}
 PACKAGED = ["RealESRGAN_x4plus", "RealESRGAN_x4plus_anime_6B", "realesr-animevideov3"]
 DENOISE = ("realesr-general-x4v3", "realesr-general-wdn-x4v3")
 
@@ -39,7 +39,7 @@ def package():
 
 
 def test_all_models_are_there():
-    """Our model and the eight official ones are declared, and registered, with architecture, scale and licence."""
+    """Our two models and the eight official ones are declared, and registered, with architecture, scale and licence."""
     assert {card.name: (card.architecture, card.scale) for card in CARDS} == {
         name: known[:2] for name, known in (OWN | PUBLISHED).items()
     }
@@ -69,13 +69,13 @@ def test_addresses_and_digests(card):
 
 def test_defaults():
     """One model is the default of all, and what an architecture calls its default exists and is its own."""
-    assert [card.name for card in CARDS if card.default] == ["srkit-compact-x4-faithful"]
+    assert [card.name for card in CARDS if card.default] == ["srkit-compact-x4"]
     found = plugins.current()
     defaults = {}
     for entry in found.architectures:
         if entry.owner.distribution == "srkit-archs-realesrgan":
             defaults[entry.spec.name] = entry.spec.default_model
-    assert defaults == {"srvgg": "srkit-compact-x4-faithful", "rrdb": "RealESRGAN_x4plus", "unet-discriminator": None}
+    assert defaults == {"srvgg": "srkit-compact-x4", "rrdb": "RealESRGAN_x4plus", "unet-discriminator": None}
     for name, default in defaults.items():
         assert default is None or found.models.find(default).spec.architecture == name
 
@@ -110,7 +110,7 @@ def test_packaged_weights_are_what_the_card_says(package, name):
 @pytest.mark.parametrize("arch", ["srvgg", "SRVGGNetCompact", None])
 def test_arch_alone_means_its_default_model(arch):
     """An architecture alone stands for its default model, and nothing at all for the catalogue's."""
-    assert srkit.load_network(arch=arch).name == "srkit-compact-x4-faithful"
+    assert srkit.load_network(arch=arch).name == "srkit-compact-x4"
 
 
 @pytest.mark.parametrize("make", ["folder", "file"])
@@ -163,5 +163,7 @@ def test_denoise_out_of_range(pair, denoise):
 @pytest.mark.parametrize("name", [name for name in PUBLISHED if name != DENOISE[0]])
 def test_models_without_denoise(name):
     """denoise for a model that has no such control is refused, with the models that have it."""
-    with pytest.raises(srkit.SettingsError, match=f"{name}' has no denoise control; .* one: realesr-general-x4v3$"):
+    with pytest.raises(
+        srkit.SettingsError, match=f"{name}' has no denoise control; .* one: realesr-general-x4v3, srkit-compact-x4$"
+    ):
         srkit.load_network(model=name, denoise=0.5)

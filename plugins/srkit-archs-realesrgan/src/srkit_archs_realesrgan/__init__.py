@@ -16,7 +16,7 @@ def srkit_register_architectures(register: srkit.Register[srkit.ArchitectureSpec
             aliases=("SRVGGNetCompact", "compact"),
             target="srkit_archs_realesrgan.srvgg:architecture",
             summary="SRVGGNetCompact: plain convolutions at low resolution; small and fast.",
-            default_model="srkit-compact-x4-faithful",
+            default_model="srkit-compact-x4",
         )
     )
     register(
@@ -40,6 +40,6 @@ def srkit_register_architectures(register: srkit.Register[srkit.ArchitectureSpec
 
 @srkit.hookimpl
 def srkit_register_models(register: srkit.Register[srkit.ModelCard]) -> None:
-    """Register our own model and the official ones."""
+    """Register our own models and the official ones."""
     for card in CARDS:
         register(card)

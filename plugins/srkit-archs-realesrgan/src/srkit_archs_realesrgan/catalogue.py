@@ -1,8 +1,8 @@
-"""srkit's own model, which comes along, and the official ones of Real-ESRGAN, their addresses and digests.
+"""srkit's own models, which come along, and the official ones of Real-ESRGAN, their addresses and digests.
 
-recipes/default makes ours. Each sha256 of the official ones was found, equal, in at least two independent public places
-(package recipes and download scripts of other projects). The two RealESRNet files have none that could be confirmed so, and
-RealESRNet_x2plus no confirmed address.
+recipes/default makes ours; weights/srkit-compact-x4.md is their card. Each sha256 of the official ones was found, equal, in
+at least two independent public places (package recipes and download scripts of other projects). The two RealESRNet files have
+none that could be confirmed so, and RealESRNet_x2plus no confirmed address.
 """
 
 from __future__ import annotations
@@ -31,6 +31,23 @@ def _own(name: str) -> tuple[PackagedWeights, ...]:
 
 CARDS = (
     ModelCard(
+        name="srkit-compact-x4",
+        architecture="srvgg",
+        scale=4,
+        config={"num_conv": 16},
+        licence=_LICENCE,
+        summary="Photos, restored; small, fast, comes along.",
+        tags=("photo", "restoration", "gan", "fast"),
+        packaged=_own("srkit-compact-x4"),
+        controls={
+            "denoise": Control(
+                partner="srkit-compact-x4-faithful",
+                summary="1 restores (the model as it is), 0 only enlarges (its partner).",
+            )
+        },
+        default=True,
+    ),
+    ModelCard(
         name="srkit-compact-x4-faithful",
         architecture="srvgg",
         scale=4,
@@ -39,7 +56,6 @@ CARDS = (
         summary="Clean photos, drawings and text, enlarged as closely as possible; small, fast, comes along.",
         tags=("photo", "fast"),
         packaged=_own("srkit-compact-x4-faithful"),
-        default=True,
     ),
     ModelCard(
         name="RealESRGAN_x4plus",
