@@ -196,6 +196,18 @@ def scaffold(session: nox.Session, kind: str) -> None:
 
 
 @nox.session(python="3.11")
+def tutorial(session: nox.Session) -> None:
+    """docs/new-plugin.md, from an empty environment to a plugin that passes, by its commands alone; timed."""
+    session.install("build")
+    with tempfile.TemporaryDirectory() as dist:
+        for path in (".", "plugins/srkit-engine-tiled"):
+            session.run("python", "-m", "build", "--wheel", "--outdir", dist, path, silent=True)
+        links = f"{os.environ.get('PIP_FIND_LINKS', '')} {dist}".strip()
+        env = {"PIP_FIND_LINKS": links, "PIP_CONSTRAINT": str(ROOT / "constraints.txt")}
+        session.run("python", "scripts/follow_tutorial.py", "docs/new-plugin.md", env=env)
+
+
+@nox.session(python="3.11")
 def examples(session: nox.Session) -> None:
     """The distributions of examples/, as strangers would: installed beside built wheels, tested, checked, typed."""
     session.install("build", *_group("types"))
