@@ -110,9 +110,11 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(python="3.11")
 def tests(session: nox.Session) -> None:
-    """All tests, with torch and all plugins."""
+    """All tests, with torch and all plugins; in a process for each core, as most of them keep but one busy."""
     _install_all(session, *_group("test"))
-    session.run("pytest", *session.posargs)
+    # torch's threads, of which each process has as many as there are cores, must not spin while they wait.
+    passive = {"OMP_WAIT_POLICY": "passive"}
+    session.run("pytest", "-n", "auto", "--dist", "worksteal", *session.posargs, env=passive)
 
 
 @nox.session(python="3.11")
