@@ -110,9 +110,11 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(python="3.11")
 def tests(session: nox.Session) -> None:
-    """All tests, with torch and all plugins."""
+    """All tests, with torch and all plugins; in a process for each core, as most of them keep but one busy."""
     _install_all(session, *_group("test"))
-    session.run("pytest", *session.posargs)
+    # torch's threads, of which each process has as many as there are cores, must not spin while they wait.
+    passive = {"OMP_WAIT_POLICY": "passive"}
+    session.run("pytest", "-n", "auto", "--dist", "worksteal", *session.posargs, env=passive)
 
 
 @nox.session(python="3.11")
@@ -193,6 +195,18 @@ def scaffold(session: nox.Session, kind: str) -> None:
             session.run("mypy", "--strict")
             session.run("ruff", "check")
             session.run("ruff", "format", "--check")
+
+
+@nox.session(python="3.11")
+def tutorial(session: nox.Session) -> None:
+    """docs/new-plugin.md, from an empty environment to a plugin that passes, by its commands alone; timed."""
+    session.install("build")
+    with tempfile.TemporaryDirectory() as dist:
+        for path in (".", "plugins/srkit-engine-tiled"):
+            session.run("python", "-m", "build", "--wheel", "--outdir", dist, path, silent=True)
+        links = f"{os.environ.get('PIP_FIND_LINKS', '')} {dist}".strip()
+        env = {"PIP_FIND_LINKS": links, "PIP_CONSTRAINT": str(ROOT / "constraints.txt")}
+        session.run("python", "scripts/follow_tutorial.py", "docs/new-plugin.md", env=env)
 
 
 @nox.session(python="3.11")
