@@ -30,7 +30,7 @@ class Body(nn.Module):
 
 
 class Residual(Body):
-    """Layers, a way around them, and a ReLU (figure 4 a and b)."""
+    """Layers, a way around them, and a ReLU."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, width, H, W) → likewise."""
@@ -38,12 +38,12 @@ class Residual(Body):
 
 
 def residual(width: int) -> Residual:
-    """The residual block of CARN (figure 4 a)."""
+    """The residual block of CARN (section 3.1)."""
     return Residual(nn.Conv2d(width, width, 3, padding=1), nn.ReLU(), nn.Conv2d(width, width, 3, padding=1))
 
 
 def efficient(width: int, groups: int) -> Residual:
-    """The efficient residual block of CARN-M: grouped convolutions, then one that mixes (section 3.3, figure 4 b)."""
+    """The efficient residual block of CARN-M: grouped convolutions, then one that mixes (section 3.2)."""
     return Residual(
         nn.Conv2d(width, width, 3, padding=1, groups=groups),
         nn.ReLU(),
@@ -54,9 +54,9 @@ def efficient(width: int, groups: int) -> Residual:
 
 
 class Cascade(nn.Module):
-    """Three units, each followed by a 1×1 convolution of all that came before it (section 3.1, figure 3).
+    """Three units, each followed by a 1×1 convolution of all that came before it (section 3.1).
 
-    ``make`` makes a unit; a ``recursive`` cascade has one, and uses it three times (section 3.3).
+    ``make`` makes a unit; a ``recursive`` cascade has one, and uses it three times (section 3.2).
     """
 
     def __init__(self, width: int, make: Callable[[], nn.Module], *, recursive: bool = False) -> None:

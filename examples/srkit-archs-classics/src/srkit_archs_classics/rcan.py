@@ -18,7 +18,7 @@ WHITE = 255.0  # the published weights are for values up to it
 
 
 class Attention(nn.Module):
-    """Each channel times a share, told from the means of all channels over the picture (section 3.3, eq. 10 to 12)."""
+    """Each channel times a share, told from the means of all channels over the picture (section 3.3)."""
 
     def __init__(self, width: int, reduction: int) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class Attention(nn.Module):
 
 
 class Residual(nn.Module):
-    """Layers and a way around them: an RCAB (section 3.4, eq. 13), a group of those (eq. 5), all groups (eq. 6)."""
+    """Layers and a way around them: a block (section 3.4), a group of blocks, all groups (section 3.2)."""
 
     def __init__(self, *layers: nn.Module) -> None:
         super().__init__()
