@@ -38,7 +38,7 @@ nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_existing_virtualenvs = True
 # Without 3.11 most of the checks could not run, and a green result would be a lie.
 nox.options.error_on_missing_interpreters = True
-nox.options.sessions = ["lint", "types", "core", "docs", "packages", "tests"]
+nox.options.sessions = ["lint", "types", "core", "docs", "packages", "examples", "tutorial", "tests"]
 
 
 def _let_pyenv_show_all() -> None:

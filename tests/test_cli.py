@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from importlib import metadata
@@ -155,7 +156,9 @@ def test_models_list_and_info():
     listing = _srkit("models", "list").output
     assert all(entry.spec.name in listing for entry in plugins.current().models)
     assert "x4plus_anime" not in _srkit("models", "list", "--tag", "video").output
-    assert "no model has the tag 'cats'" in _srkit("models", "list", "--tag", "cats").output
+    assert "no model has the tag 'cats'; there are anime, " in _srkit("models", "list", "--tag", "cats").output
+    assert re.search(r"RealESRNet_x4plus +rrdb +×4 +unverified", listing)
+    assert "--allow-unverified' brings it" in listing
     described = _srkit("models", "info", "realesr-general-x4v3").output
     for words in ("BSD-3-Clause", "https://github.com/xinntao", "8dc7edb9", "denoise", "srkit-archs-realesrgan"):
         assert words in described

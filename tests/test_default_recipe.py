@@ -21,6 +21,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 import srkit
+from srkit_archs_realesrgan.srvgg import SRVGGNetCompact
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "default"
 OVERRIDES = (
@@ -37,7 +38,7 @@ OVERRIDES = (
 def recipe():
     """The modules of the recipe, by name."""
     sys.path.insert(0, str(RECIPE))
-    names = ("card", "draw_pages", "evaluate", "make")
+    names = ("card", "draw_pages", "evaluate", "flatten", "make")
     yield {name: importlib.import_module(name) for name in names}
     sys.path.remove(str(RECIPE))
     for name in names:
@@ -200,3 +201,22 @@ def test_pages_follow_from_their_numbers(recipe, tmp_path):
     assert np.array_equal(first, np.asarray(page(0)))
     assert np.ptp(first, axis=2).max() == 0
     assert np.ptp(np.asarray(page(1)), axis=2).max() > 0
+
+
+def test_flat_pictures_are_made_flat(recipe):
+    """The pattern that a network puts on pictures of one colour all but vanishes, and of the network little changes."""
+    torch.manual_seed(0)
+    network = SRVGGNetCompact(num_feat=32, num_conv=2, upscale=4).eval()
+    kept = [parameter.clone() for parameter in network.parameters()]
+    colours = torch.rand(20, 3, 1, 1, generator=torch.Generator().manual_seed(1)).expand(-1, -1, 41, 41)
+
+    def off():
+        with torch.inference_mode():
+            made = network(colours) - torch.nn.functional.interpolate(colours, scale_factor=4)
+        return made[..., 64:-64, 64:-64].abs().max()
+
+    before = off()
+    recipe["flatten"].change(network)
+    assert off() < before / 20
+    *others, _, _ = zip(kept, network.parameters(), strict=True)
+    assert all(torch.equal(old, new) for old, new in others)

@@ -32,6 +32,7 @@ import attrs
 import card
 import draw_pages
 import evaluate
+from flatten import flatten
 from tqdm import tqdm
 
 from srkit.export import export
@@ -136,13 +137,16 @@ def training(run: str) -> Callable[[Making], None]:
 
 
 def weights(making: Making) -> None:
-    """The averages of both networks, each with its card in the file."""
+    """The averages of both networks, each with its card in the file; the restoring one's flat areas are made flat."""
     for name, run in NETWORKS.items():
         checkpoint = making.folder / "runs" / run / "checkpoints" / "latest.pt"
         target = making.folder / f"{name}.safetensors"
         if not target.exists() or target.stat().st_mtime < checkpoint.stat().st_mtime:
+            source = checkpoint
+            if run == "restoring":
+                source = flatten(checkpoint, making.folder / "runs" / run / "flat.safetensors")
             about = {"name": name, "licence": "BSD-3-Clause", "recipe": f"recipes/default/{run}.yml"}
-            export(checkpoint, target, half=True, force=True, card={**about, "commit": card.commit()})
+            export(source, target, half=True, force=True, card={**about, "commit": card.commit()})
 
 
 def evaluation(making: Making) -> None:

@@ -196,7 +196,8 @@ class Traits:
     """What the pipeline must know of a network before it runs.
 
     ``scale``: output pixels per input pixel along each axis. ``multiple_of``: height and width of the input must be
-    multiples of it, and at least ``minimum``; the pipeline pads by reflection and crops.
+    multiples of it, and at least ``minimum``; the pipeline pads by reflection and crops. Pictures are upscaled by networks
+    from 3 channels to 3, which are given RGB, and from 1 to 1, which are given each channel by itself.
     """
 
     scale: int = attrs.field(validator=_count)
@@ -214,8 +215,9 @@ class Traits:
 class Recognition:
     """A network recognised from the names and shapes of its tensors.
 
-    ``config``: keyword arguments for ``Architecture.build``. ``names``: the stored name of each tensor → its name in
-    the network's state dict.
+    ``config``: keyword arguments for ``Architecture.build``; what the file itself says of them (``srkit.config``) goes
+    before. ``names``: the stored name of each tensor → its name in the network's state dict. All of the network's must be
+    there; stored tensors that are not are left out.
     """
 
     config: Mapping[str, Any]

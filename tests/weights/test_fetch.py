@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -247,6 +248,23 @@ def test_stale_part_without_digest(server, target, part):
     part.write_bytes(b"x" * 100)
     fetch(server.url, target, sha256=None)
     assert target.read_bytes() == BODY
+
+
+def test_no_connection(target, monkeypatch):
+    """Where names cannot be looked up, the error says so in words, and nothing of bytes that were not kept."""
+
+    def unknown(*_args, **_kwargs):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.delenv("SRKIT_OFFLINE", raising=False)
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    monkeypatch.setattr(urllib.request, "getproxies", dict)
+    with pytest.raises(
+        DownloadError, match=r"address of example\.org cannot be looked up.*internet\. Run the same again to retry"
+    ) as caught:
+        fetch("https://example.org/x.pth", target, sha256=DIGEST)
+    assert "bytes" not in str(caught.value)
+    assert "Errno" not in str(caught.value)
 
 
 def test_stall(server, target):

@@ -22,6 +22,13 @@ def test_teachers_of_too_small_a_scale_are_refused():
         Distil().networks(torch.nn.Identity(), srkit.Traits(scale=8))
 
 
+def test_targets_alone_are_refused():
+    """A batch without inputs is told with the option that makes them."""
+    batch = srkit.Batch(gt=torch.zeros(1, 3, 8, 8), lq=None, names=("a",))
+    with pytest.raises(srkit.SettingsError, match="name a degradation"):
+        Distil().step(batch, {})
+
+
 @pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
 def test_wrong_shares_are_told(share):
     """A share outside [0, 1] is refused with its value."""

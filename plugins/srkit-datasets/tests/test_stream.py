@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import logging
+import multiprocessing
 import os
 import pickle
 import signal
@@ -26,7 +27,7 @@ from srkit_datasets.packing import pack_lmdb, pack_tar
 from srkit_datasets.paired import dataset as paired
 from srkit_datasets.reader import Reader
 from srkit_datasets.realesrgan import dataset, shrink
-from srkit_datasets.stream import Finish, Stream
+from srkit_datasets.stream import Finish, Stream, _begin_work
 
 CONFIG = {"degradation": shrink, "crop": 32, "gt_size": 16, "pool": 12}
 
@@ -355,6 +356,15 @@ def test_workers_end_with_their_program(folder, tmp_path, number):
         assert (out, err, program.returncode) == ("interrupted\n", "", 0)
     while any(_is_running(pid) for pid in workers):
         time.sleep(0.1)
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_worker_that_begins_without_its_program_ends(gone):
+    """A program killed while its workers begin leaves none behind: they ask who their parent is."""
+    worker = multiprocessing.get_context("spawn").Process(target=_begin_work, args=(os.getpid() + gone, 0))
+    worker.start()
+    worker.join()
+    assert worker.exitcode == gone
 
 
 def _is_running(pid):

@@ -159,7 +159,7 @@ def test_read_only_output_folder(folder, weights, tmp_path):
     (tmp_path / "file").write_text("a file, not a folder")
     result = _srkit(folder, "-o", tmp_path / "file" / "out", "--weights", weights)
     assert result.exit_code == 1
-    assert "the folder cannot be made" in result.stderr
+    assert "the folder cannot be made: a file is in its place" in result.stderr
 
 
 def test_ctrl_c_leaves_nothing_half_written(tmp_path, weights):
@@ -255,10 +255,44 @@ def test_names_that_cannot_be_meant(folder, tmp_path):
         ({"inputs": [folder], "output": ""}, "empty name"),
         ({"inputs": [folder], "output": tmp_path, "suffix": "/../evil"}, "must not lead into another folder"),
         ({"inputs": [folder / "a.png"], "output": tmp_path / "a.ico"}, "neither a folder nor a picture file"),
+        (
+            {"inputs": [folder / "a.png"], "output": tmp_path / "a.pgn"},
+            r"no picture file srkit writes.*write '.*a\.pgn/'",
+        ),
     ]:
         with pytest.raises(srkit.SettingsError, match=words):
             plan(**arguments)
     assert [job.source for job in plan([folder / "a.png", folder / "a.png"], tmp_path)] == [folder / "a.png"]
+
+
+def test_folders_may_have_any_name(folder, tmp_path):
+    """What looks like a file of no known kind is a folder if it ends in a slash, is there, is dated, or takes a folder."""
+    (tmp_path / "there.old").mkdir()
+    for name in (f"{tmp_path}/new.old/", tmp_path / "there.old", tmp_path / "scans.2024", tmp_path / "v1.5"):
+        assert plan([folder / "a.png"], name)[0].target == Path(name) / "a.png"
+    assert plan([folder], tmp_path / "all.old")[0].target.parent == tmp_path / "all.old"
+
+
+def test_a_result_named_without_its_option(folder):
+    """A last name that is not there was meant as the output, and the error says how that is written; others were not."""
+    big = folder / "big.png"
+    *others, last = plan([folder / "a.png", folder / "gone.png", big])
+    assert f"write -o {big}" in str(last.problem)
+    assert "gone.png: there is no such file or folder" in str(others[1].problem)
+    assert all(
+        "write -o" not in str(job.problem) for job in [*others, *plan([big]), *plan([folder / "a.png", big], folder)]
+    )
+
+
+def test_what_is_wrong_with_all_is_told_once(folder, tmp_path):
+    """A report that cannot be opened and an amount that is none end the run before any picture, without a traceback."""
+    for arguments, words in [
+        (("--report", tmp_path / "nowhere" / "r.jsonl"), "the report .* cannot be written: No such file"),
+        (("--memory", "lots"), "memory='lots'"),
+    ]:
+        with pytest.raises(srkit.SettingsError, match=words):
+            _srkit(folder, "-o", tmp_path / "out", *arguments)
+        assert not (tmp_path / "out" / "a.png").exists()
 
 
 def test_the_longest_name_a_file_can_have(tmp_path, weights):

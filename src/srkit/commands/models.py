@@ -27,9 +27,9 @@ def list_(tag: str | None) -> None:
     """List the models of the catalogue, and where their weights are."""
     cards = [entry.spec for entry in plugins.current().models if tag is None or tag in entry.spec.tags]
     if not cards:
-        click.echo(
-            "no model" + (f" has the tag {tag!r}" if tag else " is registered; pip install srkit-archs-realesrgan")
-        )
+        known = ", ".join(sorted({known for entry in plugins.current().models for known in entry.spec.tags}))
+        has_tag = f" has the tag {tag!r}; there are {known}"
+        click.echo("no model" + (has_tag if tag and known else " is registered; pip install srkit-archs-realesrgan"))
     width = max((len(card.name) for card in cards), default=0)
     for card in cards:
         marks = "*" if card.default else " "
@@ -38,6 +38,8 @@ def list_(tag: str | None) -> None:
         )
     if any(card.default for card in cards):
         click.echo("\n* used where nothing is named. 'srkit models info NAME' tells more.")
+    if any(_state(card) == _UNVERIFIED for card in cards):
+        click.echo(f"{_UNVERIFIED}: only 'srkit models fetch NAME --allow-unverified' brings it.")
 
 
 @models.command()
@@ -56,7 +58,7 @@ def info(name: str) -> None:
         "licence": card.licence,
         "tags": ", ".join(card.tags),
         "registered by": entry.owner.label,
-        "weights": local.origin if local else "not here",
+        "weights": local.origin if local else _state(card),
         "url": card.url or unknown,
         "sha256": card.sha256 or ("not known; fetched only with --allow-unverified" if card.url else ""),
         "size": f"{card.size / 1e6:.1f} MB" if card.size else unknown,
@@ -156,4 +158,9 @@ def _state(card: ModelCard) -> str:
     local = find_local(card)
     if local is not None:
         return "in package" if local.origin.startswith("package") else "cached"
-    return "to fetch" if card.url and card.sha256 else "not here"
+    if not card.url:
+        return "not here"
+    return "to fetch" if card.sha256 else _UNVERIFIED
+
+
+_UNVERIFIED = "unverified"

@@ -200,7 +200,7 @@ def comes_back_from_a_file(architecture: Architecture) -> None:
 
 
 def streams_exactly(architecture: Architecture) -> None:
-    """Rows that an engine streams are the whole picture's, to the bit (1e-5 with operators that torch rounds by shape)."""
+    """Rows are the whole picture's to the bit (1e-5 with operators that torch rounds by shape), if an engine streams it."""
     traits, network = traits_of(architecture), built(architecture)
     upscaler = streaming(network, traits, rows=4)
     if isinstance(upscaler, str):

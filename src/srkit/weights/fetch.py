@@ -7,8 +7,10 @@ import hashlib
 import http
 import http.client
 import os
+import socket
 import sys
 import urllib.error
+import urllib.parse
 import urllib.request
 from pathlib import Path
 
@@ -110,7 +112,7 @@ def _download(url: str, part: Path, timeout: float) -> None:
             ConnectionError,
             TimeoutError,
         ) as error:
-            reason = str(getattr(error, "reason", error)) or type(error).__name__
+            reason = _why(getattr(error, "reason", error), url)
         except OSError as error:
             if error.errno in {errno.ENOSPC, errno.EDQUOT}:
                 part.unlink(missing_ok=True)
@@ -121,10 +123,17 @@ def _download(url: str, part: Path, timeout: float) -> None:
         fruitless = 0 if after > max(before, most) else fruitless + 1
         most = max(before, after, most)
         if fruitless == ATTEMPTS:
+            kept = f"{after} bytes are kept in {part}; run" if after else "Run"
             raise DownloadError(
-                f"{url} cannot be fetched: {reason}. {after} bytes are kept in {part}; run the same again to resume",
-                url,
+                f"{url} cannot be fetched: {reason}. {kept} the same again to {'resume' if after else 'retry'}", url
             )
+
+
+def _why(reason: object, url: str) -> str:
+    if isinstance(reason, socket.gaierror):
+        host = urllib.parse.urlsplit(url).hostname
+        return f"the address of {host} cannot be looked up ({reason.strerror}), as without a connection to the internet"
+    return str(reason) or type(reason).__name__
 
 
 def _receive(response: http.client.HTTPResponse) -> bytes:

@@ -102,8 +102,8 @@ class Architecture:
             return None
         with torch.device("meta"):
             wanted = {name: tuple(tensor.shape) for name, tensor in EDSR(**config).state_dict().items()}
-        found = {own: tuple(kept[name]) for name, own in ours.items()}
-        return srkit.Recognition(config, ours) if found == wanted else None
+        there = {own: tuple(kept[name]) for name, own in ours.items()}
+        return srkit.Recognition(config, ours) if there == wanted else None
 
 
 def _our_name(name: str) -> str:

@@ -44,7 +44,11 @@ class Distil:
         return {"generator": network}
 
     def step(self, batch: srkit.Batch, learner: srkit.Learner) -> Mapping[str, Tensor]:
-        """One update of the pupil."""
+        """One update of the pupil; raises SettingsError if the data set gives no inputs."""
+        if batch.lq is None:
+            raise srkit.SettingsError(
+                "the data set gives targets alone; name a degradation, data.options.degradation: second-order"
+            )
         output = learner["generator"](batch.lq)
         with torch.no_grad():
             taught = self._teaching.to(batch.lq.device)(batch.lq)

@@ -43,7 +43,8 @@ class FilmGrain:
         noise = torch.randn((1, 1, height + 2 * _REACH, width + 2 * _REACH), generator=rng)
         grain = _blurred(noise, size)[0].to(image.device)
         tones = image.detach().mean(0, keepdim=True)  # the root's slope at black and white is infinite
-        return (image + grain * strength * 2 * (tones * (1 - tones)).clamp(min=0).sqrt()).clamp(0, 1)
+        grained: Tensor = image + grain * strength * 2 * (tones * (1 - tones)).clamp(min=0).sqrt()
+        return grained.clamp(0, 1)
 
 
 def _blurred(noise: Tensor, sigma: float) -> Tensor:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import logging
+import os
 import signal
 import sys
 import warnings
@@ -92,7 +94,7 @@ class Stream:
                 sampler=Firsts(self._feed, self._taken),
                 num_workers=self._feed.workers,
                 collate_fn=_as_it_is,  # type: ignore[arg-type]  # batches are made by the reader, not here
-                worker_init_fn=_begin_work,
+                worker_init_fn=functools.partial(_begin_work, os.getpid()),
                 pin_memory=torch.device(self._feed.device).type == "cuda",
                 # The loader draws a seed for its workers: from here, so that nobody else's numbers change.
                 generator=torch.Generator(),
@@ -162,7 +164,9 @@ def _as_it_is(raw: Raw) -> Raw:
     return raw
 
 
-def _begin_work(_: int) -> None:
+def _begin_work(program: int, _: int) -> None:
+    if os.getppid() != program:
+        os._exit(1)  # it was killed before torch looked whose end to wait for
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave_it_to_the_program)
     # Not 1: OpenCV would end its threads, and wait for ever for those that a fork did not bring here.

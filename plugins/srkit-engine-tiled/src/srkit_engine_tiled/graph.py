@@ -25,7 +25,7 @@ import srkit
 
 from .machines import Channels, Concatenate, Machine, Pad, Picture, Pointwise, Regroup, add_repeated
 from .moves import Positions
-from .operators import LAST_AXIS, MOVES, NOTHING, OPERATORS, OVER_CHANNELS, Maker, Unsupported, pointwise
+from .operators import LAST_AXIS, MOVES, NOTHING, OPERATORS, OVER_CHANNELS, WHOLE, Maker, Unsupported, pointwise
 
 CLASS = 64
 """What the sizes that networks pad their input to divide."""
@@ -336,7 +336,11 @@ class _Reader:
         target: Any = call.target
         make = _operators().get(target)
         if make is None:
-            raise Unsupported("no machine streams this operator")
+            raise Unsupported(
+                "its values depend on the whole picture"
+                if target in WHOLE
+                else "the engine does not know this operator"
+            )
         groups = self._groups(target, args, kwargs)
         if groups is not None:
             make = pointwise(functools.partial(_on_groups, target, groups))

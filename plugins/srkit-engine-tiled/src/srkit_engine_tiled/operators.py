@@ -292,6 +292,14 @@ OVER_CHANNELS = {
 }
 """Operators along axes that must be the channels', and which of their arguments names them."""
 
+WHOLE = {
+    aten.adaptive_avg_pool2d.default,
+    aten.adaptive_max_pool2d.default,
+    aten.group_norm.default,
+    aten.instance_norm.default,
+}
+"""Operators that no rows are enough for, in whatever network."""
+
 LAST_AXIS = {aten.layer_norm.default, aten.rms_norm.default, aten.linear.default}
 """Operators along the last axis, which must be the channels'."""
 

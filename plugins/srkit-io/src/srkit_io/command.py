@@ -168,6 +168,7 @@ def upscale(
     names = [*inputs, *_listed(list_)]
     if not names:
         raise click.UsageError("no pictures were named; give files or folders, or a list with --from FILE")
+    srkit.parse_memory(options["memory"])  # told once, not for each picture
     written = WriteOptions(quality=quality, compression=compression, tile=tile, pyramid=pyramid)
     wish = Wish(depth, parse_background(background))
     with contextlib.ExitStack() as stack:
@@ -185,6 +186,7 @@ def upscale(
             _explain(jobs, options)
             return
         told: dict[str, Any] = {}
+        lines = stack.enter_context(Report(report, told))
         journal = open_journal(jobs, output, _depends(options, written, wish), restart=restart)
 
         def load() -> srkit.Upscaler:
@@ -192,7 +194,7 @@ def upscale(
             told.update(model=upscaler.loaded.name, engine=upscaler.engine, precision=options["precision"])
             return upscaler
 
-        with Bars(len(jobs), quiet=to_stdout) as bars, Report(report, told) as lines, _terminable():
+        with Bars(len(jobs), quiet=to_stdout) as bars, _terminable():
             outcomes = running.run(
                 jobs,
                 load,

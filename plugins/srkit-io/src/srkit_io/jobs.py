@@ -205,8 +205,6 @@ class _Reader:
 
 def _of_this_file(error: BaseException, job: Job) -> srkit.SrkitError:
     if isinstance(error, srkit.SrkitError) and not isinstance(error, srkit.OutOfMemory):
-        if str(job.source) not in str(error):
-            error.add_note(f"while upscaling {job.source}")
         return error
     if isinstance(error, MemoryError):
         told: srkit.SrkitError = srkit.OutOfMemory(f"{job.source}: {str(error) or 'not enough memory'}")
@@ -422,5 +420,9 @@ def explained(job: Job, upscaler: srkit.Upscaler, memory: int | str | None = Non
 def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise ImageFileError(
+            "the folder cannot be made: a file is in its place; choose another --output", folder
+        ) from error
     except OSError as error:
         raise ImageFileError(f"the folder cannot be made: {error.strerror}", folder) from error

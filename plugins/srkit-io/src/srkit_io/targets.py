@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -37,7 +38,8 @@ def plan(
     ``inputs``: files, folders, and patterns such as ``"photos/**/*.jpg"``; of a folder its pictures, with ``recursive``
     those of its sub-folders too, which the output repeats. ``output``: a folder, or for a single file a file; None puts
     each result beside its input. The name is the input's with ``suffix`` added, the format the input's or ``format``.
-    Raises SettingsError if ``output`` is a file for many inputs; what is wrong with one picture is in its job.
+    Raises SettingsError if ``output`` is a file for many inputs, or for one of a kind that is not written (a folder called
+    like that ends in ``/``); what is wrong with one picture is in its job.
     """
     extension = _extension(format)
     if any(os.fspath(item) == "" for item in (*inputs, *(() if output is None else (output,)))):
@@ -46,7 +48,7 @@ def plan(
         raise srkit.SettingsError(f"suffix={suffix!r} is not part of a file name; it must not lead into another folder")
     inputs = [path for item in inputs for path in _matching(item)]
     into = None if output is None else Path(output)
-    to_file = into is not None and _is_meant_as_file(into, inputs)
+    to_file = into is not None and output is not None and _is_meant_as_file(into, os.fspath(output), inputs)
 
     found = [*dict(_found(inputs, recursive, into, suffix)).items()]
     originals = {source.absolute() for source, _ in found}
@@ -56,6 +58,8 @@ def plan(
         target = into if to_file and into is not None else _target(source, relative, into, suffix, extension)
         try:
             problem = _problem(source, target, originals, taken)
+            if problem is not None and into is None and len(found) > 1 and source == found[-1][0]:
+                problem = _perhaps_the_result(source) or problem
         except OSError as error:
             problem = ImageFileError(f"cannot be reached, or its result {target}: {error.strerror}", source)
         taken.setdefault(target.absolute(), source)
@@ -84,7 +88,7 @@ def _matching(item: str | os.PathLike[str]) -> list[str | os.PathLike[str]]:
     return [*matches]
 
 
-def _is_meant_as_file(into: Path, inputs: Sequence[str | os.PathLike[str]]) -> bool:
+def _is_meant_as_file(into: Path, written: str, inputs: Sequence[str | os.PathLike[str]]) -> bool:
     """Whether the output is a file: if it is called like one, unless a folder of that name is there."""
     kind = FORMATS.get(into.suffix.lower())
     if _is_folder(into) and not (kind is ZARR and len(inputs) == 1 and not _is_folder(Path(inputs[0]))):
@@ -98,6 +102,12 @@ def _is_meant_as_file(into: Path, inputs: Sequence[str | os.PathLike[str]]) -> b
     if kind is not None or os.path.lexists(into) or into.suffix.lower() in _OTHERS:
         raise srkit.SettingsError(
             f"output {str(into)!r} is neither a folder nor a picture file srkit writes ({listing(written=True)})"
+        )
+    one = len(inputs) == 1 and not _is_folder(Path(inputs[0]))
+    if one and re.fullmatch(r"\.[A-Za-z]\w{1,4}", into.suffix) and not written.endswith(("/", os.sep)):
+        raise srkit.SettingsError(
+            f"output {written!r} is no picture file srkit writes ({listing(written=True)}); if it is to be a folder, "
+            f"write '{written}/'"
         )
     return False
 
@@ -155,7 +165,7 @@ def _problem(source: Path, target: Path, originals: set[Path], taken: dict[Path,
     if source.is_symlink() and not source.exists():
         return ImageFileError("is a link that leads to nothing, or round in a circle", source)
     if not source.exists():
-        return ImageFileError("there is no such file", source)
+        return ImageFileError("there is no such file or folder", source)
     if source.is_dir() and not _is_zarr(source):
         return ImageFileError("the folder cannot be searched; check its permissions", source)
     if target.absolute() in originals or (target.exists() and target.samefile(source)):
@@ -166,3 +176,10 @@ def _problem(source: Path, target: Path, originals: set[Path], taken: dict[Path,
     if other is not None:
         return ImageFileError(f"its result {target} is already that of {other}; use --format or separate runs", source)
     return None
+
+
+def _perhaps_the_result(source: Path) -> srkit.SrkitError | None:
+    """``srkit upscale small.png big.png``: what is not there and named last was meant as the output."""
+    if os.path.lexists(source):
+        return None
+    return ImageFileError(f"there is no such file or folder; if it is to be the result, write -o {source}", source)

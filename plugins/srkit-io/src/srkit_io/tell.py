@@ -13,6 +13,8 @@ from typing import Any
 
 from tqdm import tqdm
 
+import srkit
+
 from .jobs import Outcome
 from .targets import Job
 
@@ -97,7 +99,12 @@ class Report:
     """
 
     def __init__(self, path: str | None, told: Mapping[str, Any]) -> None:
-        self._file = None if path is None else Path(path).open("a", encoding="utf-8")  # noqa: SIM115 -- closed by __exit__
+        try:
+            self._file = None if path is None else Path(path).open("a", encoding="utf-8")  # noqa: SIM115 -- closed by __exit__
+        except OSError as error:
+            raise srkit.SettingsError(
+                f"the report {path} cannot be written: {error.strerror}; name a file in a folder that is there"
+            ) from error
         self._told = told
 
     def outcome(self, outcome: Outcome) -> None:

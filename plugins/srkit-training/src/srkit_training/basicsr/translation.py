@@ -57,7 +57,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         said = yaml.safe_load(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        words = str(error).replace("\n", " ")
+        words = (getattr(error, "strerror", None) or str(error)).replace("\n", " ")
         raise srkit.SettingsError(f"{path} cannot be read as an option file of BasicSR: {words}") from error
     if not isinstance(said, dict) or not {"model_type", "network_g", "train", "datasets"} <= said.keys():
         raise srkit.SettingsError(
