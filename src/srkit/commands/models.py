@@ -94,6 +94,8 @@ def inspect(file: Path) -> None:
     click.echo(f"architecture:  {entry.spec.name}, of {entry.owner.label}")
     click.echo(f"configuration: {', '.join(f'{key}={value!r}' for key, value in recognition.config.items())}")
     click.echo(f"scale:         ×{traits.scale}, {traits.in_channels} → {traits.out_channels} channels")
+    if traits.maximum is not None:
+        click.echo(f"size:          {traits.maximum}×{traits.maximum} pixels at most")
     click.echo(f"parameters:    {sum(t.numel() for t in stored.tensors.values()):,} in {len(stored.tensors)} tensors")
     if stored.card:
         click.echo("\n".join(["card:", *_lines(stored.card, "  ")]))
