@@ -13,6 +13,7 @@ import nox
 ROOT = Path(__file__).parent
 PROJECT = nox.project.load_toml("pyproject.toml")
 PLUGINS = [str(path.parent.relative_to(ROOT)) for path in sorted(ROOT.glob("plugins/*/pyproject.toml"))]
+MINIMUM = (".", "plugins/srkit-engine-tiled")  # what a new plugin wants to be tested with
 SOURCES = [
     "src",
     "tests",
@@ -72,6 +73,11 @@ def _install_all(session: nox.Session, *more: str) -> None:
     """The repository, editable, with everything optional."""
     editable = [part for path in PLUGINS for part in ("-e", f"./{path}" + EXTRAS.get(Path(path).name, ""))]
     session.install(*CONSTRAINED, "-e", ".[onnx]", *editable, *more)
+
+
+def _build_wheels(session: nox.Session, folder: str, *paths: str) -> None:
+    for path in paths:
+        session.run("python", "-m", "build", "--wheel", "--outdir", folder, path, silent=True)
 
 
 @nox.session(python="3.11")
@@ -183,8 +189,7 @@ def scaffold(session: nox.Session, kind: str) -> None:
     name = f"srkit-new-{kind}"
     # Away from here: what git ignores in this repository, ruff and hatchling would pass over.
     with tempfile.TemporaryDirectory() as away:
-        for path in (".", "plugins/srkit-engine-tiled"):
-            session.run("python", "-m", "build", "--wheel", "--outdir", f"{away}/dist", path, silent=True)
+        _build_wheels(session, f"{away}/dist", *MINIMUM)
         found = [*CONSTRAINED, "--find-links", f"{away}/dist"]
         session.install(*found, "srkit")
         session.run("srkit", "new-plugin", name, "--kind", kind, "-o", f"{away}/{name}")
@@ -202,8 +207,7 @@ def tutorial(session: nox.Session) -> None:
     """docs/new-plugin.md, from an empty environment to a plugin that passes, by its commands alone; timed."""
     session.install("build")
     with tempfile.TemporaryDirectory() as dist:
-        for path in (".", "plugins/srkit-engine-tiled"):
-            session.run("python", "-m", "build", "--wheel", "--outdir", dist, path, silent=True)
+        _build_wheels(session, dist, *MINIMUM)
         links = f"{os.environ.get('PIP_FIND_LINKS', '')} {dist}".strip()
         env = {"PIP_FIND_LINKS": links, "PIP_CONSTRAINT": str(ROOT / "constraints.txt")}
         session.run("python", "scripts/follow_tutorial.py", "docs/new-plugin.md", env=env)
@@ -217,8 +221,7 @@ def examples(session: nox.Session) -> None:
     dist = away / "dist"
     shutil.rmtree(dist, ignore_errors=True)
     found = sorted(str(path.parent) for path in (ROOT / "examples").glob("*/pyproject.toml"))
-    for path in (".", *PLUGINS, *found):
-        session.run("python", "-m", "build", "--wheel", "--outdir", str(dist), path, silent=True)
+    _build_wheels(session, str(dist), ".", *PLUGINS, *found)
     wheels = [str(file) for file in sorted(dist.glob("*.whl"))]
     session.install(*CONSTRAINED, "--force-reinstall", "--no-deps", *wheels)
     session.install(*CONSTRAINED, *wheels, "pytest>=8")

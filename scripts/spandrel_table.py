@@ -32,9 +32,11 @@ def row(name: str, kind: str) -> str:
     torch.manual_seed(0)
     network, traits = architecture.build(**config), architecture.traits(**config)
     try:
-        stream = srkit.Upscaler.from_network(network, traits, engine="stream", device="cpu", rows=4)
+        stream = srkit.Upscaler.from_network(network, traits, engine="stream", device="cpu", rows=4, name=name)
     except srkit.NotStreamable as refused:
         cells = ["no", _refusal(refused)]
+    except srkit.SettingsError as refused:  # it is for other things than pictures
+        cells = ["no", str(refused)]
     else:
         whole = srkit.Upscaler.from_network(network, traits, engine="whole", device="cpu")
         picture = torch.rand(1, traits.in_channels, *SIZE)

@@ -126,6 +126,22 @@ def test_padded_sides(multiple_of, minimum, sides):
     assert {side: traits.padded(side) for side in sides} == sides
 
 
+@pytest.mark.parametrize(
+    ("maximum", "units"),
+    [(None, {1: 16, 3: 24, 100: 800}), (16, {1: 16, 3: 16, 100: 16}), (30, {1: 16, 3: 24, 100: 24})],
+)
+def test_sides_between_minimum_and_maximum(maximum, units):
+    """A side of some units is a multiple that the network takes: not below the minimum, nor above the maximum."""
+    traits = Traits(scale=1, multiple_of=8, minimum=12, maximum=maximum)
+    assert {count: traits.units(count) for count in units} == units
+
+
+def test_maximum_that_leaves_no_size():
+    """A maximum below the least aligned side is refused."""
+    with pytest.raises(ValueError, match="maximum=15 leaves no size: the least that the network takes is 16"):
+        Traits(scale=1, multiple_of=8, minimum=12, maximum=15)
+
+
 def test_recognition_is_made_by_place():
     """A recognition is a pair: configuration, then names."""
     recognition = Recognition({"scale": 4}, {"a": "b"})

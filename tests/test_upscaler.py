@@ -145,6 +145,50 @@ def test_small_pictures_are_padded_to_what_the_network_takes(size, pre_pad):
     assert np.array_equal(upscaler(img), img)
 
 
+@pytest.mark.parametrize(
+    ("size", "pre_pad", "told"), [((17, 4), 0, "4×17"), ((4, 17), 0, "17×4"), ((9, 12), 5, "12×9 with pre_pad=5")]
+)
+def test_pictures_beyond_what_the_network_takes(size, pre_pad, told):
+    """A network with a largest size refuses larger pictures, before anything is read; others it takes."""
+    traits = srkit.Traits(scale=1, minimum=12, maximum=16)
+    upscaler = srkit.Upscaler.from_network(
+        Demanding(), traits, engine="whole", device="cpu", pre_pad=pre_pad, name="faces"
+    )
+    with pytest.raises(ImageError, match=f"a picture of {told} is too large for faces, which takes 16×16 at most"):
+        upscaler(np.zeros((*size, 3), np.float32))
+    with pytest.raises(ImageError, match="takes 16×16 at most"):
+        upscaler.explain(size)
+    img = np.random.default_rng(0).random((16 - pre_pad, 3, 3), np.float32)
+    assert np.array_equal(upscaler(img), img)
+
+
+class Flattening(torch.nn.Module):
+    """Adds what is made of all values of the picture, seen in their order in memory."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = torch.nn.Conv2d(3, 3, 3, padding=1)
+
+    def forward(self, x):
+        return x + self.conv(x).view(len(x), -1).cumsum(1).view_as(x) / 1000
+
+
+@pytest.mark.parametrize("options", [{"engine": "whole"}, {"engine": "tiles", "halo": 0, "rows": 40}, {}])
+def test_views_that_want_contiguous_tensors(options):
+    """A network whose views fail on channels-last tensors is run on contiguous ones, its weights laid out alike."""
+    if options.get("engine") == "tiles":
+        pytest.importorskip("srkit_engine_tiled")
+    torch.manual_seed(0)
+    network = Flattening()
+    upscaler = srkit.Upscaler.from_network(network, srkit.Traits(scale=1), device="cpu", **options)
+    picture = torch.rand(1, 3, 9, 40)
+    with torch.no_grad():
+        expected = network(picture)
+    for _ in range(2):
+        (rows,) = upscaler.stream([picture], (9, 40))
+        assert torch.equal(rows, expected)
+
+
 class Spoilt(torch.nn.Module):
     """Repeats pixels; where the input is white it gives ``value``."""
 

@@ -196,8 +196,9 @@ class Traits:
     """What the pipeline must know of a network before it runs.
 
     ``scale``: output pixels per input pixel along each axis. ``multiple_of``: height and width of the input must be
-    multiples of it, and at least ``minimum``; the pipeline pads by reflection and crops. Pictures are upscaled by networks
-    from 3 channels to 3, which are given RGB, and from 1 to 1, which are given each channel by itself.
+    multiples of it, and at least ``minimum``; the pipeline pads by reflection and crops. ``maximum``: beyond it a picture is
+    refused, if it is not None, as by networks for one size alone. Pictures are upscaled by networks from 3 channels to 3,
+    which are given RGB, and from 1 to 1, which are given each channel by itself.
     """
 
     scale: int = attrs.field(validator=_count)
@@ -205,10 +206,21 @@ class Traits:
     out_channels: int = attrs.field(default=3, validator=_count)
     multiple_of: int = attrs.field(default=1, validator=_count)
     minimum: int = attrs.field(default=1, validator=_count)
+    maximum: int | None = attrs.field(default=None, validator=attrs.validators.optional(_count))
+
+    @maximum.validator
+    def _some_size_fits(self, _: object, value: int | None) -> None:
+        if value is not None and value < self.padded(1):
+            raise ValueError(f"maximum={value} leaves no size: the least that the network takes is {self.padded(1)}")
 
     def padded(self, side: int) -> int:
-        """The height or width, ``side`` at least, that the network takes."""
+        """The height or width, ``side`` at least, that the network takes, but for ``maximum``."""
         return max(side, self.minimum) + -max(side, self.minimum) % self.multiple_of
+
+    def units(self, count: int) -> int:
+        """A height or width that the network takes: ``count`` times ``multiple_of``, within ``minimum`` and ``maximum``."""
+        side = self.padded(count * self.multiple_of)
+        return side if self.maximum is None else min(side, self.maximum - self.maximum % self.multiple_of)
 
 
 @attrs.frozen

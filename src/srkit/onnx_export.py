@@ -61,7 +61,7 @@ def _needed(name: str) -> Any:
 
 def _traced(loaded: LoadedNetwork) -> bytes:
     traits = loaded.traits
-    picture = torch.zeros(2, traits.in_channels, *(traits.padded(side * traits.multiple_of) for side in (8, 12)))
+    picture = torch.zeros(2, traits.in_channels, *map(traits.units, (8, 12)))
     axes = {
         "picture": {0: "batch", 2: "height", 3: "width"},
         "upscaled": {0: "batch", 2: _times(traits.scale, "height"), 3: _times(traits.scale, "width")},
@@ -97,6 +97,7 @@ def _times(scale: int, side: str) -> str:
 def _description(traits: Traits) -> str:
     multiples = f" Height and width must be multiples of {traits.multiple_of}." if traits.multiple_of > 1 else ""
     multiples += f" They must be at least {traits.minimum}." if traits.minimum > 1 else ""
+    multiples += "" if traits.maximum is None else f" They must be at most {traits.maximum}."
     return (
         f"picture (batch, {traits.in_channels}, height, width), float32, RGB in [0, 1], to upscaled, ×{traits.scale}, "
         f"not clamped.{multiples}"
@@ -109,10 +110,7 @@ def _compare(runtime: Any, loaded: LoadedNetwork, contents: bytes) -> Agreement:
     options.log_severity_level = 3
     draw = torch.Generator().manual_seed(0)
     traits = loaded.traits
-    pictures = [
-        torch.rand(n, traits.in_channels, *(traits.padded(side * traits.multiple_of) for side in size), generator=draw)
-        for n, *size in _CHECKED
-    ]
+    pictures = [torch.rand(n, traits.in_channels, *map(traits.units, size), generator=draw) for n, *size in _CHECKED]
     try:
         session = runtime.InferenceSession(contents, options, providers=["CPUExecutionProvider"])
         given = [torch.from_numpy(session.run(["upscaled"], {"picture": one.numpy()})[0]) for one in pictures]

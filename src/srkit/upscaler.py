@@ -206,20 +206,28 @@ class Upscaler:
     def explain(self, size: Size, batch: int = 1) -> dict[str, str]:
         """How pictures of ``size`` = (height, width) would be run, by name, such as the memory this would take.
 
-        Raises OutOfMemory for a picture that cannot be run within ``memory``.
+        Raises OutOfMemory for a picture that cannot be run within ``memory``, ImageError for one that is too large for the
+        network.
         """
         _check_size(size)
+        below, right = self._padding(size)
         how = {"engine": self.engine, "exact": "yes" if self.exact else "no: approximate tiles"}
         stream: object = self._stream
         if isinstance(stream, Explained):
-            below, right = self._padding(size)
             how |= stream.explain((size[0] + below, size[1] + right), batch)
         return how
 
     def _padding(self, size: Size) -> Size:
-        """The rows below and columns to the right that a picture is padded by."""
-        below, right = (self.loaded.traits.padded(side + self.pre_pad) - side for side in size)
-        return below, right
+        """The rows below and columns to the right that a picture is padded by; raises ImageError where it gets too large."""
+        traits = self.loaded.traits
+        padded = height, width = [traits.padded(side + self.pre_pad) for side in size]
+        if traits.maximum is not None and max(padded) > traits.maximum:
+            with_pad = f" with pre_pad={self.pre_pad}" if self.pre_pad else ""
+            raise ImageError(
+                f"a picture of {size[1]}×{size[0]}{with_pad} is too large for {self.loaded.architecture}, which takes "
+                f"{traits.maximum}×{traits.maximum} at most; cut out the part that it is for, or make it smaller"
+            )
+        return height - size[0], width - size[1]
 
     def result_size(self, size: Size, scale: float | None = None) -> Size:
         """The (height, width) of the result for a picture of ``size``: round(scale · size), at least 1."""

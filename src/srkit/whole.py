@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -62,21 +63,37 @@ class WholeImage:
 
 def channels_last(network: nn.Module) -> None:
     """Lay out weights as pictures are; ``network.to(memory_format=)`` fails where some have five dimensions."""
-    for weight in (*network.parameters(), *network.buffers()):
-        if weight.ndim == 4:
-            weight.data = weight.data.contiguous(memory_format=torch.channels_last)
+    _lay_out(network, torch.channels_last)
 
 
 def forward(network: nn.Module, image: Tensor) -> Tensor:
     """The network on a picture (B, C, H, W), channels-last; or contiguous, where the network's own views want that."""
     with full_precision(image):
-        try:
-            out: Tensor = network(image.contiguous(memory_format=torch.channels_last))
-        except RuntimeError as error:
-            if "view size is not compatible" not in str(error):
-                raise
-            out = network(image.contiguous())
+        if network not in _contiguous:
+            try:
+                return _called(network, image, torch.channels_last)
+            except RuntimeError as error:
+                if "view size is not compatible" not in str(error):
+                    raise
+            # A convolution's result has the layout of its weights.
+            _lay_out(network, torch.contiguous_format)
+            _contiguous.add(network)
+        return _called(network, image, torch.contiguous_format)
+
+
+_contiguous: weakref.WeakSet[nn.Module] = weakref.WeakSet()
+"""Networks that were found to have such views."""
+
+
+def _called(network: nn.Module, image: Tensor, layout: torch.memory_format) -> Tensor:
+    out: Tensor = network(image.contiguous(memory_format=layout))
     return out
+
+
+def _lay_out(network: nn.Module, layout: torch.memory_format) -> None:
+    for weight in (*network.parameters(), *network.buffers()):
+        if weight.ndim == 4:
+            weight.data = weight.data.contiguous(memory_format=layout)
 
 
 @contextmanager
@@ -100,7 +117,7 @@ def full_precision(image: Tensor) -> Iterator[None]:
 def _widest_layer(network: nn.Module, settings: Settings) -> float:
     """Bytes per input pixel of the widest layer's input and output: the least that a forward holds at once."""
     traits, most = settings.traits, 0
-    side = traits.padded(4 * traits.multiple_of)
+    side = traits.units(4)
 
     def look(_: nn.Module, given: tuple[object, ...], made: object) -> None:
         nonlocal most
@@ -108,7 +125,7 @@ def _widest_layer(network: nn.Module, settings: Settings) -> float:
 
     hooks = [module.register_forward_hook(look) for module in network.modules()]
     with torch.no_grad():
-        network(torch.zeros(1, traits.in_channels, side, side, dtype=settings.dtype, device=settings.device))
+        forward(network, torch.zeros(1, traits.in_channels, side, side, dtype=settings.dtype, device=settings.device))
     for hook in hooks:
         hook.remove()
     return most * settings.dtype.itemsize / side**2

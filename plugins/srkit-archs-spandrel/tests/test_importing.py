@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
 
-from srkit_archs_spandrel.importing import import_spandrel
+from srkit_archs_spandrel.importing import import_spandrel  # noqa: E402
 
 PLACES = ("torchvision", "torchvision.transforms", "torchvision.transforms.functional")
 
@@ -37,13 +37,19 @@ SPANDREL = "from torchvision.transforms.functional import InterpolationMode, nor
 
 
 def test_without_torchvision(site):
-    """Where torchvision fails, spandrel is imported all the same; who calls what is missing learns why; no trace is left."""
+    """Where torchvision fails, spandrel is imported all the same; who calls what is missing learns why; no trace is left.
+
+    ``normalize`` is not missing.
+    """
     write(site, spandrel=SPANDREL, torchvision="raise RuntimeError('operator torchvision::nms does not exist')")
     spandrel = import_spandrel()
     with pytest.raises(ImportError, match="this network of spandrel needs torchvision") as caught:
-        spandrel.normalize(0, 0, 0)
+        spandrel.rotate(0, 0)
     assert "nms does not exist" in str(caught.value.__cause__)
     assert not any(place in sys.modules for place in PLACES)
+    picture = torch.tensor([0.0, 0.5, 1.0])[None, :, None, None].expand(2, 3, 4, 5)
+    moved = spandrel.normalize(picture, [0.5, 0.25, 0.5], [0.5, 0.5, 0.25])
+    assert torch.equal(moved, torch.tensor([-1.0, 0.5, 2.0])[None, :, None, None].expand(2, 3, 4, 5))
 
 
 def test_with_torchvision(site):

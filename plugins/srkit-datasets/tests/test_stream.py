@@ -327,19 +327,22 @@ if __name__ == "__main__":
     try:
         print("going", *[worker.pid for worker in stream._batches._workers], flush=True)
         for batch in stream:
-            time.sleep(0.01)
+            time.sleep(float(sys.argv[2]))
     except KeyboardInterrupt:
         print("interrupted", flush=True)
 """
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals to groups of processes")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_workers_end_with_their_program(folder, tmp_path, number):
-    """Ctrl-C, which reaches all processes of a terminal, ends the workers without a word; so does the end of the program."""
+@pytest.mark.parametrize(("number", "pause"), [(signal.SIGINT, 0), (signal.SIGINT, 60), (signal.SIGKILL, 0)])
+def test_workers_end_with_their_program(folder, tmp_path, number, pause):
+    """Ctrl-C, which reaches all processes of a terminal, ends the workers without a word; so does the end of the program.
+
+    Whether it waits for a batch then, or is at work with one.
+    """
     (tmp_path / "program.py").write_text(textwrap.dedent(PROGRAM))
     program = subprocess.Popen(
-        [sys.executable, tmp_path / "program.py", folder],
+        [sys.executable, tmp_path / "program.py", folder, str(pause)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -11,6 +11,8 @@ from .. import plugins
 from ..declarations import ModelCard
 from ..weights.locate import find_local, locate_model
 
+_UNVERIFIED = "unverified"
+
 
 @click.group()
 def models() -> None:
@@ -31,14 +33,13 @@ def list_(tag: str | None) -> None:
         has_tag = f" has the tag {tag!r}; there are {known}"
         click.echo("no model" + (has_tag if tag and known else " is registered; pip install srkit-archs-realesrgan"))
     width = max((len(card.name) for card in cards), default=0)
-    for card in cards:
+    states = [_state(card) for card in cards]
+    for card, state in zip(cards, states, strict=True):
         marks = "*" if card.default else " "
-        click.echo(
-            f"{marks} {card.name:<{width}}  {card.architecture:<6} ×{card.scale}  {_state(card):<12} {card.summary}"
-        )
+        click.echo(f"{marks} {card.name:<{width}}  {card.architecture:<6} ×{card.scale}  {state:<12} {card.summary}")
     if any(card.default for card in cards):
         click.echo("\n* used where nothing is named. 'srkit models info NAME' tells more.")
-    if any(_state(card) == _UNVERIFIED for card in cards):
+    if _UNVERIFIED in states:
         click.echo(f"{_UNVERIFIED}: only 'srkit models fetch NAME --allow-unverified' brings it.")
 
 
@@ -93,6 +94,8 @@ def inspect(file: Path) -> None:
     click.echo(f"architecture:  {entry.spec.name}, of {entry.owner.label}")
     click.echo(f"configuration: {', '.join(f'{key}={value!r}' for key, value in recognition.config.items())}")
     click.echo(f"scale:         ×{traits.scale}, {traits.in_channels} → {traits.out_channels} channels")
+    if traits.maximum is not None:
+        click.echo(f"size:          {traits.maximum}×{traits.maximum} pixels at most")
     click.echo(f"parameters:    {sum(t.numel() for t in stored.tensors.values()):,} in {len(stored.tensors)} tensors")
     if stored.card:
         click.echo("\n".join(["card:", *_lines(stored.card, "  ")]))
@@ -161,6 +164,3 @@ def _state(card: ModelCard) -> str:
     if not card.url:
         return "not here"
     return "to fetch" if card.sha256 else _UNVERIFIED
-
-
-_UNVERIFIED = "unverified"

@@ -39,9 +39,8 @@ def traits_of(architecture: Architecture) -> Traits:
 
 
 def image_for(traits: Traits, height: int = 16, width: int = 24, count: int = 1) -> torch.Tensor:
-    """Noise, (count, C, H, W), H and W so many times ``multiple_of``, and at least ``minimum``."""
-    sides = (traits.padded(side * traits.multiple_of) for side in (height, width))
-    shape = (count, traits.in_channels, *sides)
+    """Noise, (count, C, H, W), H and W so many times ``multiple_of``, within ``minimum`` and ``maximum``."""
+    shape = (count, traits.in_channels, traits.units(height), traits.units(width))
     return torch.rand(shape, generator=torch.Generator().manual_seed(0))
 
 
@@ -83,7 +82,7 @@ def traits_are_true(architecture: Architecture) -> None:
 
 
 def any_aligned_size(architecture: Architecture) -> None:
-    """Every height and width that is a multiple of multiple_of, and at least minimum, will do, the smallest included."""
+    """Every height and width that is a multiple of multiple_of, from minimum to maximum, will do, the smallest included."""
     traits = traits_of(architecture)
     network = built(architecture)
     for rows, columns in ((1, 1), (1, 3), (5, 2)):
@@ -91,7 +90,7 @@ def any_aligned_size(architecture: Architecture) -> None:
         try:
             with torch.inference_mode():
                 out = network(image)
-        except RuntimeError as error:
+        except Exception as error:
             raise ContractError(
                 f"an input of {tuple(image.shape[2:])} makes the network raise {error}; raise multiple_of or minimum",
                 "any_aligned_size",

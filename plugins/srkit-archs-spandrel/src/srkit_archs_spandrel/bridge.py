@@ -11,11 +11,10 @@ from typing import Any
 from torch import nn
 
 import srkit
-from srkit.errors import UnrecognisedWeights
 
-from .calls import called
+from .calls import called, masked
 from .effortless import Described, Effortless, blank, describe, without_warnings
-from .families import FAMILIES, REFUSED, Family
+from .families import FAMILIES, Family
 from .importing import import_spandrel
 from .values import values
 
@@ -36,7 +35,10 @@ class SpandrelArchitecture:
         self._classes = {each.__name__: each for each in exported if issubclass(each, nn.Module)}
 
     def build(self, **config: Any) -> nn.Module:
-        """A network with random weights; its forward takes and gives RGB in [0, 1], as spandrel's descriptors do."""
+        """A network with random weights; its forward takes and gives RGB in [0, 1], as spandrel's descriptors do.
+
+        A network that takes a mask beside the picture, 1 where it fills in and 0 elsewhere, takes it as the last channel.
+        """
         network = self._made(config)
         descriptor = self._described(network).descriptor
         return called(network, descriptor, self._family)
@@ -49,25 +51,19 @@ class SpandrelArchitecture:
         sizes = descriptor.size_requirements
         return srkit.Traits(
             scale=descriptor.scale,
-            in_channels=descriptor.input_channels,
+            in_channels=descriptor.input_channels + masked(descriptor),
             out_channels=descriptor.output_channels,
             multiple_of=sizes.multiple_of,
             minimum=max(1, sizes.minimum),
+            maximum=self._family.maximum,
         )
 
     def recognise(self, shapes: Shapes) -> srkit.Recognition | None:
-        """By the first of spandrel's families that has these names.
-
-        Raises UnrecognisedWeights for those of a family that srkit does not run.
-        """
+        """By the first of spandrel's families that has these names."""
         tensors = blank(shapes)
         found = next(
             (s.architecture.id for s in spandrel.MAIN_REGISTRY.architectures("detection") if s.detect(tensors)), None
         )
-        if found in REFUSED:
-            raise UnrecognisedWeights(
-                f"the tensors are those of {found}, which {REFUSED[found]}; srkit does not run it"
-            )
         if found != self._family.id or not _plausible(shapes):
             return None
         try:

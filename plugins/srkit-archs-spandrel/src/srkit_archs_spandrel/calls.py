@@ -12,17 +12,21 @@ from torch import Tensor, nn
 from srkit.rows import reflect
 
 from .families import Family
+from .importing import import_spandrel
+
+spandrel = import_spandrel()
 
 
 def called(network: nn.Module, descriptor: Any, family: Family) -> nn.Module:
     """The network itself, its forward from now on that of ``descriptor``, which spandrel made of the same configuration.
 
     Around some networks spandrel does something: it adds a map of the noise to remove, takes the first of several results, or
-    moves values to another range. This becomes part of forward, as does padding to a square; and pictures come out as the
-    pipeline wants them: each as alone, the same each time. Names of tensors stay.
+    moves values to another range. This becomes part of forward, as does padding to a square, and a mask is taken to be the
+    last channel; and pictures come out as the pipeline wants them: each as alone, the same each time. Names of tensors stay.
     """
     plain = type(network)
-    call: Callable[[Any, Tensor], Tensor] = descriptor._call_fn  # noqa: SLF001 -- its public call rounds to [0, 1] as well
+    call: Callable[..., Tensor] = descriptor._call_fn  # noqa: SLF001 -- its public call rounds to [0, 1] as well
+    with_mask = masked(descriptor)
     square, scale = descriptor.size_requirements.square, descriptor.scale
 
     class Called(plain):  # type: ignore[valid-type,misc]
@@ -35,12 +39,18 @@ def called(network: nn.Module, descriptor: Any, family: Family) -> nn.Module:
                 side = range(max(height, width))
                 x = x[..., [reflect(y, height) for y in side], :][..., [reflect(column, width) for column in side]]
             with _the_same_draws() if family.draws else contextlib.nullcontext():
-                out = call(inner, x.clone() if family.writes else x)
+                x = x.clone() if family.writes else x
+                out = call(inner, x[:, :-1], x[:, -1:]) if with_mask else call(inner, x)
             return out[..., : height * scale, : width * scale] if square else out
 
     Called.__name__ = Called.__qualname__ = plain.__name__
     network.__class__ = Called
     return network
+
+
+def masked(descriptor: Any) -> bool:
+    """Whether what spandrel describes takes a mask beside the picture."""
+    return isinstance(descriptor, spandrel.MaskedImageModelDescriptor)
 
 
 @contextlib.contextmanager

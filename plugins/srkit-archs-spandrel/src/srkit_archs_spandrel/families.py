@@ -18,6 +18,7 @@ class Family:
     ``id``: spandrel's name of it. ``defaults``: what ``build`` takes beside or instead of the defaults of the family's
     first class, which has none for some arguments, or is for grey pictures. ``alone``: spandrel runs such a network on
     one picture at a time, or it mixes them. ``writes``: it writes into what it is given. ``draws``: it draws random numbers.
+    ``maximum``: rows and columns that it takes at most.
     """
 
     id: str
@@ -27,6 +28,7 @@ class Family:
     alone: bool = False
     writes: bool = False
     draws: bool = False
+    maximum: int | None = None
 
     @property
     def attribute(self) -> str:
@@ -80,6 +82,14 @@ FAMILIES = (
     Family("FDAT", "fdat", "FDAT: DAT made faster (Sharekhan, 2025)."),
     Family("FFTformer", "fftformer", "FFTformer: sharpens in the frequency domain (Kong et al., 2023); ×1."),
     Family(
+        "GFPGAN",
+        "gfpgan",
+        "GFPGAN: restores one face, cut out and aligned, of 512×512 (Wang et al., 2021); ×1.",
+        alone=True,
+        draws=True,
+        maximum=512,
+    ),
+    Family(
         "GRL", "grl", "GRL: attention at three ranges (Li et al., 2023).", {"upscale": 4, "upsampler": "pixelshuffle"}
     ),
     Family(
@@ -91,6 +101,12 @@ FAMILIES = (
     Family("HVICIDNet", "hvicidnet", "HVI-CIDNet: brightens dark photos (Yan et al., 2024); ×1."),
     Family("IPT", "ipt", "IPT: a transformer over patches (Chen et al., 2021).", alone=True),
     Family("KBNet", "kbnet", "KBNet: learnt bases of kernels (Zhang et al., 2023); ×1."),
+    Family(
+        "LaMa",
+        "lama",
+        "LaMa: fills in what a mask, its fourth channel, leaves out (Suvorov et al., 2022); ×1.",
+        {"in_nc": 4},
+    ),
     Family(
         "MMRealSR",
         "mmrealsr",
@@ -111,6 +127,11 @@ FAMILIES = (
     Family("RCAN", "rcan", "RCAN: residuals in residuals, attention over channels (Zhang et al., 2018).", writes=True),
     Family("RGT", "rgt", "RGT: attention that gathers the whole picture (Chen et al., 2024)."),
     Family("RealCUGAN", "realcugan", "Real-CUGAN: two U-Nets for anime (Bilibili, 2022)."),
+    Family(
+        "RestoreFormer",
+        "restoreformer",
+        "RestoreFormer: restores one face, cut out and aligned (Wang et al., 2022); ×1.",
+    ),
     Family("RetinexFormer", "retinexformer", "Retinexformer: brightens dark photos (Cai et al., 2023); ×1."),
     Family("SAFMN", "safmn", "SAFMN: features modulated at several sizes (Sun et al., 2023).", {"dim": 36}),
     Family("SAFMNBCIE", "safmnbcie", "SAFMN that removes traces of compression (Sun et al., 2024); ×1.", {"dim": 96}),
@@ -139,10 +160,3 @@ FAMILIES = (
     ),
     Family("Uformer", "uformer", "Uformer: windows in a U-Net (Wang et al., 2022); ×1."),
 )
-
-REFUSED = {
-    "GFPGAN": "restores faces, cut out and aligned, of 512×512 pixels",
-    "LaMa": "fills in what a mask leaves out",
-    "RestoreFormer": "restores faces, cut out and aligned, of 512×512 pixels",
-}
-"""What spandrel has beside, and why srkit does not run it: it upscales and restores any picture."""

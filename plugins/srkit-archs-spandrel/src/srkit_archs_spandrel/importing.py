@@ -1,7 +1,8 @@
 """spandrel, imported also where torchvision is missing, or does not fit the torch that is installed.
 
-spandrel 0.4.2 imports torchvision in two places, ``normalize`` for RestoreFormer and ``rotate`` for LaMa: neither a network
-that srkit runs. Without these two names no other of its networks could be had, since ``import spandrel`` imports all.
+spandrel 0.4.2 imports two functions of torchvision: ``normalize``, which RestoreFormer calls and which is one line, and
+``rotate``, for a variant of LaMa that it never builds. Without these names none of its networks could be had, since ``import
+spandrel`` imports all.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 import contextlib
 import importlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import ModuleType
 from typing import Any, NoReturn
+
+from torch import Tensor
 
 _PLACES = ("torchvision", "torchvision.transforms", "torchvision.transforms.functional")
 
@@ -38,16 +41,21 @@ def _imported() -> ModuleType:
         ) from error
 
 
+def _normalize(picture: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+    """(picture - mean) / std of each channel, of (B, C, H, W)."""
+    means, stds = (picture.new_tensor(values)[:, None, None] for values in (mean, std))
+    return (picture - means) / stds
+
+
 @contextlib.contextmanager
 def _stand_ins(missing: Exception) -> Iterator[None]:
-    """Modules in torchvision's places while it lasts; whoever calls their functions later learns what is missing."""
+    """Modules in torchvision's places while it lasts; whoever calls what they lack later learns what is missing."""
 
     def absent(*_: object, **__: object) -> NoReturn:
         raise ImportError("this network of spandrel needs torchvision, which cannot be imported") from missing
 
     modules = [ModuleType(place) for place in _PLACES]
-    for name in ("normalize", "rotate", "InterpolationMode"):
-        setattr(modules[-1], name, absent)
+    vars(modules[-1]).update(normalize=_normalize, rotate=absent, InterpolationMode=absent)
     before = {place: sys.modules.get(place) for place in _PLACES}
     sys.modules.update(zip(_PLACES, modules, strict=True))
     try:

@@ -61,6 +61,7 @@ SAMPLES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         },
     },
     "fftformer": {"": {"dim": 12, "num_blocks": [1, 1, 1], "num_refinement_blocks": 1}},
+    "gfpgan": {"": {}},
     "grl": {
         "": {
             "embed_dim": 12,
@@ -87,6 +88,7 @@ SAMPLES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
             "heads": [1, 1, 1, 1],
         },
     },
+    "lama": {"": {}},
     "mmrealsr": {"": {"num_feat": 8, "num_block": 1, "num_grow_ch": 4, "num_feats": [8, 8, 8, 8]}},
     "mixdehazenet": {"": {"embed_dims": [8, 8, 16, 8, 8]}},
     "moesr": {
@@ -114,6 +116,16 @@ SAMPLES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "×3": {"variant": "UpCunet3x"},
         "×4": {"variant": "UpCunet4x"},
         "fast": {"variant": "UpCunet2x_fast"},
+    },
+    "restoreformer": {
+        "": {
+            "ch": 64,
+            "ch_mult": (1, 1, 1, 1, 1, 2),
+            "n_embed": 32,
+            "num_res_blocks": 1,
+            "z_channels": 64,
+            "embed_dim": 16,
+        }
     },
     "retinexformer": {"": {"n_feat": 8, "stage": 1}},
     "safmn": {"": {"dim": 16, "n_blocks": 2, "upscaling_factor": 2}},

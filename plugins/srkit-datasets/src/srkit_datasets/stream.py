@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import hashlib
 import logging
@@ -9,6 +10,7 @@ import os
 import signal
 import sys
 import warnings
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
 from typing import Any
@@ -23,6 +25,7 @@ from .errors import TooManyBadPictures
 from .reader import Firsts, Items, Raw, Reader
 
 _log = logging.getLogger("srkit_datasets")
+_streams: weakref.WeakSet[Stream] = weakref.WeakSet()
 
 
 class Stream:
@@ -47,6 +50,7 @@ class Stream:
         self._taken = 0  # items, by all ranks together
         self._bad: dict[str, str] = {}
         self._batches: Iterator[Raw] | None = None
+        _streams.add(self)
 
     @property
     def epoch(self) -> float:
@@ -162,6 +166,13 @@ def unit(planes: torch.Tensor) -> torch.Tensor:
 
 def _as_it_is(raw: Raw) -> Raw:
     return raw
+
+
+@atexit.register
+def _end_work() -> None:
+    """Close what a program leaves open: it would wait for the workers, and they for its word."""
+    for stream in list(_streams):
+        stream.close()
 
 
 def _begin_work(program: int, _: int) -> None:

@@ -105,6 +105,10 @@ class Tracer:
     """The graphs of a network; raises NotStreamable, naming the operator and the module it is called in."""
 
     def __init__(self, network: nn.Module, traits: srkit.Traits) -> None:
+        if traits.maximum is not None:
+            raise srkit.NotStreamable(
+                f"it takes pictures of at most {traits.maximum}×{traits.maximum}: there is nothing to stream", "size"
+            )
         self._network, self._channels = network, traits.in_channels
         self._unit = m = traits.multiple_of
         self._lock = threading.Lock()
