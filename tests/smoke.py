@@ -31,7 +31,7 @@ def main(part: str) -> None:
         assert out.dtype == np.uint8
         # The network that comes along: nothing else is installed here, and nothing may be fetched.
         assert srkit.upscale(img, arch="srvgg").shape == (80, 120, 3)
-        assert srkit.load().loaded.name == "srkit-compact-x4"
+        assert srkit.load().loaded.name == "srkit-compact-x4-faithful"
         _command("plugins")
         _command("check", "srkit-archs-realesrgan")
     elif part == "data":

@@ -100,7 +100,7 @@ def test_from_crops_to_card(recipe, folder, features, monkeypatch, capfd):
     monkeypatch.setattr(naturalness, "official", lambda: naturalness(np.zeros(36), np.eye(36)))
     monkeypatch.setattr(recipe["draw_pages"], "PAGES", 1)
     given = ["--cpu", "--vgg16", features["vgg16"], "--lpips", features["alexnet"], features["linear"]]
-    given += ["--peer", str(folder / "srkit-compact-x4.safetensors")]
+    given += ["--peer", str(folder / "srkit-compact-x4-restoring.safetensors")]
     given += [part for override in OVERRIDES for part in ("--set", override)]
     recipe["make"].main([str(folder), "--from", "crops", *given])
     for name in recipe["make"].NETWORKS:

@@ -230,7 +230,7 @@ def test_denoise_out_of_range(tiny, denoise):
 
 def test_denoise_where_there_is_none(tiny, save):
     """Without the control, denoise is refused with the models that have it; beside files, with how to mix them."""
-    with pytest.raises(SettingsError, match="'tiny-wdn' has no denoise.*realesr-general-x4v3, srkit-compact-x4, tiny"):
+    with pytest.raises(SettingsError, match="'tiny-wdn' has no denoise.*realesr-general-x4v3, srkit-compact-x4-restoring, tiny"):
         load_network(model="tiny-wdn", denoise=0.5)
     with pytest.raises(SettingsError, match="weights={FILE: share"):
         load_network(weights=save(compact()), denoise=0.5)
@@ -264,11 +264,12 @@ def test_missing_file(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "name"),
     [
-        ({"arch": "srvgg"}, "srkit-compact-x4"),
-        ({"arch": "SRVGGNETCOMPACT"}, "srkit-compact-x4"),
+        ({"arch": "srvgg"}, "srkit-compact-x4-faithful"),
+        ({"arch": "SRVGGNETCOMPACT"}, "srkit-compact-x4-faithful"),
         ({"model": "realesrgan_X4PLUS"}, "RealESRGAN_x4plus"),
         ({"model": "RealESRGAN-x4plus-anime-6B"}, "RealESRGAN_x4plus_anime_6B"),
-        ({}, "srkit-compact-x4"),
+        ({"model": "srkit-compact-x4"}, "srkit-compact-x4-faithful"),
+        ({}, "srkit-compact-x4-faithful"),
     ],
 )
 def test_which_model(located, arguments, name):

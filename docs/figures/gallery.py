@@ -26,7 +26,7 @@ from srkit_training.bicubic import bicubic, to_8_bit
 
 ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "docs" / "images" / "gallery"
-OURS = ("srkit-compact-x4", "srkit-compact-x4-faithful")
+OURS = ("srkit-compact-x4-faithful", "srkit-compact-x4-restoring")
 SCALE, SIDE = 4, 208
 
 

@@ -42,7 +42,7 @@ FETCH = HERE.parents[1] / "scripts" / "fetch_photos.py"
 RESULTS = HERE / "results"
 BUNDLED = HERE.parents[1] / "plugins" / "srkit-archs-realesrgan" / "src" / "srkit_archs_realesrgan" / "weights"
 RUNS = ("faithful", "restoring-pixels", "restoring")
-NETWORKS = {"srkit-compact-x4": "restoring", "srkit-compact-x4-faithful": "faithful"}
+NETWORKS = {f"srkit-compact-x4-{flavour}": flavour for flavour in ("faithful", "restoring")}
 PEERS = ("realesr-general-x4v3", "RealESRGAN_x4plus")
 
 

@@ -24,7 +24,7 @@ PUBLISHED = {
     "realesr-general-x4v3": ("srvgg", 4, 1_213_296),
     "realesr-general-wdn-x4v3": ("srvgg", 4, 1_213_296),
 }
-OWN = {"srkit-compact-x4": ("srvgg", 4, 621_424), "srkit-compact-x4-faithful": ("srvgg", 4, 621_424)}
+OWN = {f"srkit-compact-x4-{flavour}": ("srvgg", 4, 621_424) for flavour in ("faithful", "restoring")}
 PACKAGED = ["RealESRGAN_x4plus", "RealESRGAN_x4plus_anime_6B", "realesr-animevideov3"]
 DENOISE = ("realesr-general-x4v3", "realesr-general-wdn-x4v3")
 
@@ -69,13 +69,13 @@ def test_addresses_and_digests(card):
 
 def test_defaults():
     """One model is the default of all, and what an architecture calls its default exists and is its own."""
-    assert [card.name for card in CARDS if card.default] == ["srkit-compact-x4"]
+    assert [card.name for card in CARDS if card.default] == ["srkit-compact-x4-faithful"]
     found = plugins.current()
     defaults = {}
     for entry in found.architectures:
         if entry.owner.distribution == "srkit-archs-realesrgan":
             defaults[entry.spec.name] = entry.spec.default_model
-    assert defaults == {"srvgg": "srkit-compact-x4", "rrdb": "RealESRGAN_x4plus", "unet-discriminator": None}
+    assert defaults == {"srvgg": "srkit-compact-x4-faithful", "rrdb": "RealESRGAN_x4plus", "unet-discriminator": None}
     for name, default in defaults.items():
         assert default is None or found.models.find(default).spec.architecture == name
 
@@ -110,7 +110,7 @@ def test_packaged_weights_are_what_the_card_says(package, name):
 @pytest.mark.parametrize("arch", ["srvgg", "SRVGGNetCompact", None])
 def test_arch_alone_means_its_default_model(arch):
     """An architecture alone stands for its default model, and nothing at all for the catalogue's."""
-    assert srkit.load_network(arch=arch).name == "srkit-compact-x4"
+    assert srkit.load_network(arch=arch).name == "srkit-compact-x4-faithful"
 
 
 @pytest.mark.parametrize("make", ["folder", "file"])
@@ -164,6 +164,6 @@ def test_denoise_out_of_range(pair, denoise):
 def test_models_without_denoise(name):
     """denoise for a model that has no such control is refused, with the models that have it."""
     with pytest.raises(
-        srkit.SettingsError, match=f"{name}' has no denoise control; .* one: realesr-general-x4v3, srkit-compact-x4$"
+        srkit.SettingsError, match=f"{name}' has no denoise control; .* one: realesr-general-x4v3, srkit-compact-x4-restoring$"
     ):
         srkit.load_network(model=name, denoise=0.5)

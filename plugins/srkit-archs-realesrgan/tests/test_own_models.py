@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 import srkit  # noqa: E402
 from srkit.weights.read import read_file  # noqa: E402
 
-OWN = ("srkit-compact-x4", "srkit-compact-x4-faithful")
+OWN = ("srkit-compact-x4-restoring", "srkit-compact-x4-faithful")
 WEIGHTS = resources.files("srkit_archs_realesrgan") / "weights"
 
 

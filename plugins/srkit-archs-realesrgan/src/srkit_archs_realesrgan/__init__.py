@@ -16,7 +16,7 @@ def srkit_register_architectures(register: srkit.Register[srkit.ArchitectureSpec
             aliases=("SRVGGNetCompact", "compact"),
             target="srkit_archs_realesrgan.srvgg:architecture",
             summary="SRVGGNetCompact: plain convolutions at low resolution; small and fast.",
-            default_model="srkit-compact-x4",
+            default_model="srkit-compact-x4-faithful",
         )
     )
     register(

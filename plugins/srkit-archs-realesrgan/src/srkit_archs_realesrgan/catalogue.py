@@ -31,23 +31,6 @@ def _own(name: str) -> tuple[PackagedWeights, ...]:
 
 CARDS = (
     ModelCard(
-        name="srkit-compact-x4",
-        architecture="srvgg",
-        scale=4,
-        config={"num_conv": 16},
-        licence=_LICENCE,
-        summary="Photos, restored; small, fast, comes along.",
-        tags=("photo", "restoration", "gan", "fast"),
-        packaged=_own("srkit-compact-x4"),
-        controls={
-            "denoise": Control(
-                partner="srkit-compact-x4-faithful",
-                summary="1 restores (the model as it is), 0 only enlarges (its partner).",
-            )
-        },
-        default=True,
-    ),
-    ModelCard(
         name="srkit-compact-x4-faithful",
         architecture="srvgg",
         scale=4,
@@ -56,6 +39,24 @@ CARDS = (
         summary="Clean photos, drawings and text, enlarged as closely as possible; small, fast, comes along.",
         tags=("photo", "fast"),
         packaged=_own("srkit-compact-x4-faithful"),
+        default=True,
+        aliases=("srkit-compact-x4",),
+    ),
+    ModelCard(
+        name="srkit-compact-x4-restoring",
+        architecture="srvgg",
+        scale=4,
+        config={"num_conv": 16},
+        licence=_LICENCE,
+        summary="Noisy, blurred and compressed photos, made clean; small, fast, comes along.",
+        tags=("photo", "restoration", "gan", "fast"),
+        packaged=_own("srkit-compact-x4-restoring"),
+        controls={
+            "denoise": Control(
+                partner="srkit-compact-x4-faithful",
+                summary="1 restores (the model as it is), 0 only enlarges (its partner).",
+            )
+        },
     ),
     ModelCard(
         name="RealESRGAN_x4plus",
