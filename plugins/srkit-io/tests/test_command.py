@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -23,6 +24,7 @@ import srkit_io
 from srkit.cli import program
 from srkit_archs_realesrgan.srvgg import SRVGGNetCompact
 from srkit_io import open_journal, plan, read, write
+from srkit_io.formerly import FORMERLY
 
 PROGRAM = [sys.executable, "-c", "from srkit.cli import main; main()", "upscale"]
 KILLS = int(os.environ.get("SRKIT_KILLS", "3"))
@@ -298,3 +300,30 @@ def test_a_picture_larger_than_the_queues(tmp_path, weights):
     result = _srkit(tmp_path / "a.tif", "-o", tmp_path / "b.tif", "-w", weights, "--pyramid", "--tile", 64)
     assert result.exit_code == 0, result.output
     np.testing.assert_array_equal(read(tmp_path / "b.tif"), srkit.upscale(image, weights=weights))
+
+
+MIGRATION = Path(__file__).parents[3] / "docs" / "migrate.md"
+
+
+def test_every_old_option_is_told_of():
+    """Each option of Real-ESRGAN's program in the table of the migration guide is one of ours, or has a hint."""
+    table = MIGRATION.read_text("utf-8").partition("### inference_realesrgan.py\n")[2].partition("\n### ")[0]
+    old = re.findall(r"`(-[-\w]+)", "".join(re.findall(r"^\| (`-.*?) \|", table, re.MULTILINE)))
+    ours = {option for parameter in program.get_command(None, "upscale").params for option in parameter.opts}
+    assert {"-d" if option == "-dn" else option for option in old} - ours == {*FORMERLY}
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        (["-n", "RealESRGAN_x4plus"], "-n is an option of Real-ESRGAN's: say --model NAME"),
+        (["-dn", "0.5"], "-d is an option of Real-ESRGAN's: -dn is --denoise now"),
+        (["--fp32"], "leave it out: it is the default"),
+        (["--fp33"], "No such option '--fp33'"),
+    ],
+)
+def test_options_of_old(typed, told):
+    """Who types an option of Real-ESRGAN's is told what to type; who types any other gets click's own answer."""
+    result = CliRunner().invoke(program, ["upscale", "a.png", *typed])
+    assert result.exit_code == 2
+    assert told in result.output

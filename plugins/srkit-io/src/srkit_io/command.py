@@ -20,6 +20,7 @@ import click
 import srkit
 
 from .formats import FORMATS
+from .formerly import Command
 
 if TYPE_CHECKING:
     from .jobs import Outcome
@@ -57,7 +58,7 @@ def _has_share(value: str) -> bool:
 _INTERRUPTED, _TERMINATED = 130, 143
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("inputs", nargs=-1, metavar="IN...", type=click.Path(readable=False, allow_dash=True))
 @click.option(
     "-o",
