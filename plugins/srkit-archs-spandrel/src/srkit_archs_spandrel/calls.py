@@ -12,9 +12,6 @@ from torch import Tensor, nn
 from srkit.rows import reflect
 
 from .families import Family
-from .importing import import_spandrel
-
-spandrel = import_spandrel()
 
 
 def called(network: nn.Module, descriptor: Any, family: Family) -> nn.Module:
@@ -50,7 +47,7 @@ def called(network: nn.Module, descriptor: Any, family: Family) -> nn.Module:
 
 def masked(descriptor: Any) -> bool:
     """Whether what spandrel describes takes a mask beside the picture."""
-    return isinstance(descriptor, spandrel.MaskedImageModelDescriptor)
+    return bool(descriptor.purpose == "Inpainting")
 
 
 @contextlib.contextmanager
