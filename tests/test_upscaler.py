@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch")
 from safetensors.torch import save_file  # noqa: E402
 
 import srkit  # noqa: E402
-from srkit import plugins  # noqa: E402
+from srkit import plugins, whole  # noqa: E402
 from srkit.errors import ImageError, NonFiniteOutput  # noqa: E402
 from srkit.pixels import layout_of  # noqa: E402
 
@@ -187,6 +187,18 @@ def test_views_that_want_contiguous_tensors(options):
     for _ in range(2):
         (rows,) = upscaler.stream([picture], (9, 40))
         assert torch.equal(rows, expected)
+
+
+def test_views_of_a_network_prepared_twice():
+    """A network that was found to want contiguous tensors, and is prepared once more, runs as it did."""
+    network = Flattening()
+    settings = srkit.Settings(device=torch.device("cpu"), dtype=torch.float32, traits=srkit.Traits(scale=1))
+    picture = torch.rand(1, 3, 9, 40)
+    with torch.no_grad():
+        expected = network(picture)
+        for _ in range(2):
+            (out,) = whole.upsampler.prepare(network, settings)(iter([picture]), (9, 40))
+            assert torch.equal(out, expected)
 
 
 class Spoilt(torch.nn.Module):

@@ -64,6 +64,7 @@ class WholeImage:
 def channels_last(network: nn.Module) -> None:
     """Lay out weights as pictures are; ``network.to(memory_format=)`` fails where some have five dimensions."""
     _lay_out(network, torch.channels_last)
+    _contiguous.discard(network)
 
 
 def forward(network: nn.Module, image: Tensor) -> Tensor:
@@ -82,7 +83,7 @@ def forward(network: nn.Module, image: Tensor) -> Tensor:
 
 
 _contiguous: weakref.WeakSet[nn.Module] = weakref.WeakSet()
-"""Networks that were found to have such views."""
+"""Networks that were found to have such views, and were laid out for them."""
 
 
 def _called(network: nn.Module, image: Tensor, layout: torch.memory_format) -> Tensor:
