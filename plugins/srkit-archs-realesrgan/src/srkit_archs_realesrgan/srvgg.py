@@ -62,16 +62,18 @@ class SRVGGNetCompact(nn.Module):
         last = nn.Conv2d(num_feat, num_out_ch * upscale**2, 3, 1, 1)
         self.body = nn.ModuleList([*layers, last])
         self.upsampler = nn.PixelShuffle(upscale)
-        for conv in self.body[::2]:
-            nn.init.kaiming_normal_(conv.weight, _SLOPES[act_type])
-            nn.init.zeros_(conv.bias)
+        kernels = [parameter for parameter in self.body.parameters() if parameter.dim() == 4]
+        for name, parameter in self.body.named_parameters():
+            if name.endswith("bias"):
+                nn.init.zeros_(parameter)
+        for kernel in kernels:
+            nn.init.kaiming_normal_(kernel, _SLOPES[act_type])
         with torch.no_grad():
-            for conv in self.body[2:-1:2]:
+            for kernel in kernels[1:-1]:
                 middle = torch.empty(num_feat, num_feat)
                 nn.init.orthogonal_(middle, nn.init.calculate_gain("leaky_relu", _SLOPES[act_type]))
-                conv.weight *= 0.1
-                conv.weight[:, :, 1, 1] += middle
-            last.weight *= 0.01
+                kernel.mul_(0.1)[:, :, 1, 1] += middle
+            last.weight.mul_(0.01)
 
     def forward(self, x: Tensor) -> Tensor:
         """The residual of the network on top of the nearest-upsampled input."""
