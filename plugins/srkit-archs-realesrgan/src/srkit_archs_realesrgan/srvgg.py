@@ -21,7 +21,7 @@ from .match import Shapes, match
 _NCNN = re.compile(r"ncnn\.(\d+)\.(.*)\.(\w+)")
 
 
-_SLOPES = {"prelu": 0.25, "relu": 0.0, "leakyrelu": 0.1}
+_SLOPES = {"prelu": 0.5, "relu": 0.0, "leakyrelu": 0.1}
 """Of negative values; of prelu, where it begins."""
 
 
@@ -39,8 +39,10 @@ class SRVGGNetCompact(nn.Module):
     """(B, num_in_ch, H, W) → (B, num_out_ch, upscale·H, upscale·W); values in [0, 1], not clamped.
 
     ``num_conv`` counts the convolutions between the first and the last. With ``act_type="prelu"`` each channel has its
-    own slope. Random weights are such that signals keep their variance through all layers (He et al., "Delving deep into
-    rectifiers", 2015, eq. 15), but for the last, which begins small: so does the residual.
+    own slope, which begins at 0.5. Random weights are such that signals keep their variance through all layers (He et al.,
+    "Delving deep into rectifiers", 2015, eq. 15), and what tells them apart, such as colour: all but the first and the last
+    are near delta-orthogonal (Xiao et al., "Dynamical isometry and a mean field theory of CNNs", 2018, section 3.4). The last
+    begins small, and with it the residual.
     """
 
     def __init__(
@@ -60,13 +62,18 @@ class SRVGGNetCompact(nn.Module):
         last = nn.Conv2d(num_feat, num_out_ch * upscale**2, 3, 1, 1)
         self.body = nn.ModuleList([*layers, last])
         self.upsampler = nn.PixelShuffle(upscale)
+        kernels = [parameter for parameter in self.body.parameters() if parameter.dim() == 4]
         for name, parameter in self.body.named_parameters():
             if name.endswith("bias"):
                 nn.init.zeros_(parameter)
-            elif parameter.dim() == 4:
-                nn.init.kaiming_normal_(parameter, _SLOPES[act_type])
+        for kernel in kernels:
+            nn.init.kaiming_normal_(kernel, _SLOPES[act_type])
         with torch.no_grad():
-            last.weight *= 0.1
+            for kernel in kernels[1:-1]:
+                middle = torch.empty(num_feat, num_feat)
+                nn.init.orthogonal_(middle, nn.init.calculate_gain("leaky_relu", _SLOPES[act_type]))
+                kernel.mul_(0.1)[:, :, 1, 1] += middle
+            last.weight.mul_(0.01)
 
     def forward(self, x: Tensor) -> Tensor:
         """The residual of the network on top of the nearest-upsampled input."""
