@@ -1,6 +1,6 @@
 """Make a trained network give pictures of one colour back as they are: a small change of its last convolution.
 
-A network that learned against a discriminator puts a faint pattern on everything. In a flat picture it is the same around
+Training leaves a faint pattern on everything, a discriminator's more than pixels'. In a flat picture it is the same around
 every input pixel, and linear in the features before that convolution; as much of these as explains it over many colours is
 taken off, by least squares that hold the change small.
 """

@@ -137,14 +137,12 @@ def training(run: str) -> Callable[[Making], None]:
 
 
 def weights(making: Making) -> None:
-    """The averages of both networks, each with its card in the file; the restoring one's flat areas are made flat."""
+    """The averages of both networks, made to leave flat areas flat, each with its card in the file."""
     for name, run in NETWORKS.items():
         checkpoint = making.folder / "runs" / run / "checkpoints" / "latest.pt"
         target = making.folder / f"{name}.safetensors"
         if not target.exists() or target.stat().st_mtime < checkpoint.stat().st_mtime:
-            source = checkpoint
-            if run == "restoring":
-                source = flatten(checkpoint, making.folder / "runs" / run / "flat.safetensors")
+            source = flatten(checkpoint, making.folder / "runs" / run / "flat.safetensors")
             about = {"name": name, "licence": "BSD-3-Clause", "recipe": f"recipes/default/{run}.yml"}
             export(source, target, half=True, force=True, card={**about, "commit": card.commit()})
 
