@@ -42,7 +42,12 @@ FETCH = HERE.parents[1] / "scripts" / "fetch_photos.py"
 RESULTS = HERE / "results"
 BUNDLED = HERE.parents[1] / "plugins" / "srkit-archs-realesrgan" / "src" / "srkit_archs_realesrgan" / "weights"
 RUNS = ("faithful", "restoring-pixels", "restoring")
-NETWORKS = {f"srkit-compact-x4-{flavour}": flavour for flavour in ("faithful", "restoring")}
+NETWORKS: Mapping[str, Mapping[str, float]] = {
+    "srkit-compact-x4-faithful": {"faithful": 1},
+    # Network interpolation, ESRGAN (2018), section 3.4: more of the last training leaves steps along dark lines.
+    "srkit-compact-x4-restoring": {"restoring-pixels": 0.7, "restoring": 0.3},
+}
+"""What each is made of: shares of trainings."""
 PEERS = ("realesr-general-x4v3", "RealESRGAN_x4plus")
 
 
@@ -137,13 +142,14 @@ def training(run: str) -> Callable[[Making], None]:
 
 
 def weights(making: Making) -> None:
-    """The averages of both networks, made to leave flat areas flat, each with its card in the file."""
-    for name, run in NETWORKS.items():
-        checkpoint = making.folder / "runs" / run / "checkpoints" / "latest.pt"
+    """Both networks, of the averages that were trained, made to leave flat areas flat, each with its card in the file."""
+    for name, trained in NETWORKS.items():
+        shares = {making.folder / "runs" / run / "checkpoints" / "latest.pt": share for run, share in trained.items()}
+        *_, last = trained
         target = making.folder / f"{name}.safetensors"
-        if not target.exists() or target.stat().st_mtime < checkpoint.stat().st_mtime:
-            source = flatten(checkpoint, making.folder / "runs" / run / "flat.safetensors")
-            about = {"name": name, "licence": "BSD-3-Clause", "recipe": f"recipes/default/{run}.yml"}
+        if not target.exists() or target.stat().st_mtime < max(path.stat().st_mtime for path in shares):
+            source = flatten(shares, making.folder / "runs" / last / "flat.safetensors")
+            about = {"name": name, "licence": "BSD-3-Clause", "recipe": f"recipes/default/{last}.yml"}
             export(source, target, half=True, force=True, card={**about, "commit": card.commit()})
 
 
