@@ -1,12 +1,13 @@
 """Make a trained network give pictures of one colour back as they are: a small change of its last convolution.
 
-A network that learned against a discriminator puts a faint pattern on everything. In a flat picture it is the same around
+Training leaves a faint pattern on everything, a discriminator's more than pixels'. In a flat picture it is the same around
 every input pixel, and linear in the features before that convolution; as much of these as explains it over many colours is
 taken off, by least squares that hold the change small.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -23,12 +24,13 @@ SIDE = 41  # of a picture whose middle sees no border: more than twice the reach
 PENALTY = 1e-5  # on the squared change, relative to one colour's squared error
 
 
-def flatten(checkpoint: Path, target: Path) -> Path:
-    """Write the network of a checkpoint, changed, to ``target``, a float32 safetensors file with the checkpoint's card."""
-    export(checkpoint, target, force=True)
+def flatten(shares: Mapping[Path, float], target: Path) -> Path:
+    """Write the mixture of checkpoints, changed, to ``target``: float32 safetensors, with the card of the last."""
+    *_, last = shares
+    export(last, target, force=True)
     with safe_open(target, "pt") as file:
         metadata = file.metadata()
-    network = srkit.load_network(weights=target).network
+    network = srkit.load_network(weights=shares).network
     change(network)
     save_file(network.state_dict(), target, metadata)
     return target
