@@ -50,7 +50,7 @@ def card(folder: Path, name: str, trained: Mapping[str, float]) -> str:
         metrics=evaluate.summary(rows, [name]),
         photos=len({row["photo"] for row in rows}),
         training="\n".join(_training(folder, trained)),
-        mixture=f"The weights are a mixture, {mixture}." if len(trained) > 1 else "",
+        mixture=f" The weights are a mixture, {mixture}." if len(trained) > 1 else "",
         sources="\n".join(sources),
         trained=len(sources),
         commit=commit(),
