@@ -1,4 +1,4 @@
-"""recipes/default, from crops to card, on pictures and networks that are nothing; its statistics."""
+"""recipes/default, from crops to cards, on pictures and networks that are nothing; its statistics."""
 
 from __future__ import annotations
 
@@ -94,8 +94,8 @@ def folder(tmp_path):
     return folder
 
 
-def test_from_crops_to_card(recipe, folder, features, monkeypatch, capfd):
-    """All steps but the fetching run, are not done again, and leave weights that upscale, measurements, and a card."""
+def test_from_crops_to_cards(recipe, folder, features, monkeypatch, capfd):
+    """All steps but the fetching run, are not done again, and leave weights that upscale, measurements, and cards."""
     naturalness = importlib.import_module("srkit_training.metrics").NaturalModel
     monkeypatch.setattr(naturalness, "official", lambda: naturalness(np.zeros(36), np.eye(36)))
     monkeypatch.setattr(recipe["draw_pages"], "PAGES", 1)
@@ -111,12 +111,14 @@ def test_from_crops_to_card(recipe, folder, features, monkeypatch, capfd):
         rows = [*csv.DictReader(file)]
     assert {row["degradation"] for row in rows} == {"clean", "second-order"}
     assert len(rows) == 2 * 2 * 4
-    card = (folder / "srkit-compact-x4.md").read_text()
+    assert "mixture" not in (folder / "srkit-compact-x4-faithful.md").read_text()
+    card = (folder / "srkit-compact-x4-restoring.md").read_text()
     for line in (
         "| a | Ann | CC0-1.0 | debian/p 1 |",
         "| `restoring.yml` | 2 | 0 h 0 min |",
         "2 held-out photos",
         "Trained on 1",
+        "a mixture, 0.7 of `restoring-pixels.yml` and 0.3 of `restoring.yml`",
     ):
         assert line in card
     assert "$" not in card

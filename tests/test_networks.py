@@ -230,7 +230,8 @@ def test_denoise_out_of_range(tiny, denoise):
 
 def test_denoise_where_there_is_none(tiny, save):
     """Without the control, denoise is refused with the models that have it; beside files, with how to mix them."""
-    with pytest.raises(SettingsError, match="'tiny-wdn' has no denoise.*realesr-general-x4v3, srkit-compact-x4-restoring, tiny"):
+    having = "realesr-general-x4v3, srkit-compact-x4-restoring, tiny"
+    with pytest.raises(SettingsError, match=f"'tiny-wdn' has no denoise.*{having}"):
         load_network(model="tiny-wdn", denoise=0.5)
     with pytest.raises(SettingsError, match="weights={FILE: share"):
         load_network(weights=save(compact()), denoise=0.5)

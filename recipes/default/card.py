@@ -1,4 +1,4 @@
-"""The model card of srkit's own networks, from card.md and what was measured."""
+"""The model cards of srkit's own networks, from card.md and what was measured."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import csv
 import hashlib
 import platform
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
@@ -19,15 +19,38 @@ TOLERANCE = {"psnr": 0.1, "ssim": 0.005, "lpips": 0.01, "niqe": 0.3}
 """How far the means of another training by the same recipe may be from those published."""
 
 
-def card(folder: Path, networks: Sequence[str], runs: Sequence[str]) -> str:
-    """The card in Markdown. ``folder``: that of make.py."""
+ABOUT = {
+    "srkit-compact-x4-faithful": (
+        "The default. It undoes downscaling and nothing else, and is closest to the original pixel by pixel: for clean\n"
+        "pictures, and for pipelines that measure.",
+        "Noise, blur and JPEG artefacts stay, or become sharper.",
+    ),
+    "srkit-compact-x4-restoring": (
+        "It also removes noise, blur and JPEG artefacts, and gives detail that looks likely: for people who look at bad\n"
+        "pictures.",
+        "It makes detail up; where pictures are evidence, use srkit-compact-x4-faithful.",
+    ),
+}
+"""What each network is for, and what it cannot do."""
+
+
+def card(folder: Path, name: str, trained: Mapping[str, float]) -> str:
+    """The card of a network in Markdown. ``folder``: that of make.py; ``trained``: the trainings that it is mixed of."""
     rows = evaluate.read_rows(folder / "evaluation.csv")
     sources = [*_sources(folder)]
+    data = (folder / f"{name}.safetensors").read_bytes()
+    about, limits = ABOUT[name]
+    mixture = " and ".join(f"{share} of `{run}.yml`" for run, share in trained.items())
     return Template((HERE / "card.md").read_text("utf-8")).substitute(
-        files="\n".join(_files(folder, networks)),
-        metrics=evaluate.summary(rows, networks),
+        name=name,
+        about=about,
+        limits=limits,
+        bytes=f"{len(data):,}",
+        sha256=hashlib.sha256(data).hexdigest(),
+        metrics=evaluate.summary(rows, [name]),
         photos=len({row["photo"] for row in rows}),
-        training="\n".join(_training(folder, runs)),
+        training="\n".join(_training(folder, trained)),
+        mixture=f" The weights are a mixture, {mixture}." if len(trained) > 1 else "",
         sources="\n".join(sources),
         trained=len(sources),
         commit=commit(),
@@ -61,13 +84,7 @@ def commit() -> str:
     return asked.stdout.strip()
 
 
-def _files(folder: Path, networks: Sequence[str]) -> Iterator[str]:
-    for name in networks:
-        data = (folder / f"{name}.safetensors").read_bytes()
-        yield f"| `{name}.safetensors` | {len(data):,} | `{hashlib.sha256(data).hexdigest()}` |"
-
-
-def _training(folder: Path, runs: Sequence[str]) -> Iterator[str]:
+def _training(folder: Path, runs: Iterable[str]) -> Iterator[str]:
     for run in runs:
         rows = _read(folder / "runs" / run / "log.csv")
         iterations = [0, *(int(row["iteration"]) for row in rows)]

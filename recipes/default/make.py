@@ -1,4 +1,4 @@
-"""Make srkit's own networks from nothing: photos, crops, training, weights, evaluation, model card.
+"""Make srkit's own networks from nothing: photos, crops, training, weights, evaluation, model cards.
 
     python make.py FOLDER
 
@@ -12,7 +12,7 @@ and a training that was interrupted goes on to the very weights it would have ha
     restoring         train with a discriminator and by features
     weights           export both networks, in half precision
     evaluation        measure them beside bicubic, Lanczos and Real-ESRGAN's networks: evaluation.csv
-    card              write the model card, and compare the metrics with those published
+    cards             write the model cards, and compare the metrics with those published
 
 To train elsewhere, with little to send: run --to crops here, take crops.lmdb and photos, but for photos/train, there, and
 go on with --from faithful.
@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, metavar="FOLDER")
     parser.add_argument("--from", dest="first", choices=STEPS, default="photos", help="leave out the steps before")
-    parser.add_argument("--to", dest="last", choices=STEPS, default="card", help="leave out the steps after")
+    parser.add_argument("--to", dest="last", choices=STEPS, default="cards", help="leave out the steps after")
     parser.add_argument("--cpu", action="store_true", help="train on the processor, whatever else is here")
     parser.add_argument("--vgg16", type=Path, metavar="FILE", help="features of VGG16, in place of fetching them")
     parser.add_argument(
@@ -88,7 +88,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--set", action="append", default=[], metavar="KEY=VALUE", help="for srkit train, to try things out"
     )
     parser.add_argument(
-        "--publish", action="store_true", help="at the end, put weights, card and logs into the repository"
+        "--publish", action="store_true", help="at the end, put weights, cards and logs into the repository"
     )
     options = parser.parse_args(argv)
     making = Making(
@@ -165,9 +165,10 @@ def evaluation(making: Making) -> None:
     evaluate.evaluate(making.folder / "photos" / "evaluation", out, networks, making.lpips)
 
 
-def write_card(making: Making) -> None:
-    """The model card; says how far the metrics are from those published."""
-    (making.folder / "srkit-compact-x4.md").write_text(card.card(making.folder, [*NETWORKS], RUNS), "utf-8")
+def write_cards(making: Making) -> None:
+    """The model cards; says how far the metrics are from those published."""
+    for name, trained in NETWORKS.items():
+        (making.folder / f"{name}.md").write_text(card.card(making.folder, name, trained), "utf-8")
     sys.stdout.write(card.agreement(making.folder / "evaluation.csv", RESULTS / "evaluation.csv", [*NETWORKS]) + "\n")
 
 
@@ -175,8 +176,9 @@ def publish(making: Making) -> None:
     """Into the repository."""
     BUNDLED.mkdir(exist_ok=True)
     RESULTS.mkdir(exist_ok=True)
-    for name in [*(f"{name}.safetensors" for name in NETWORKS), "srkit-compact-x4.md"]:
-        shutil.copy(making.folder / name, BUNDLED)
+    for name in NETWORKS:
+        for kind in ("safetensors", "md"):
+            shutil.copy(making.folder / f"{name}.{kind}", BUNDLED)
     shutil.copy(making.folder / "evaluation.csv", RESULTS)
     for run in RUNS:
         for log in ("log", "validation"):
@@ -189,7 +191,7 @@ STEPS: dict[str, Callable[[Making], None]] = {
     **{run: training(run) for run in RUNS},
     "weights": weights,
     "evaluation": evaluation,
-    "card": write_card,
+    "cards": write_cards,
 }
 
 

@@ -1,6 +1,6 @@
 """srkit's own models, which come along, and the official ones of Real-ESRGAN, their addresses and digests.
 
-recipes/default makes ours; weights/srkit-compact-x4.md is their card. Each sha256 of the official ones was found, equal, in
+recipes/default makes ours; their cards lie in weights/. Each sha256 of the official ones was found, equal, in
 at least two independent public places (package recipes and download scripts of other projects). The two RealESRNet files have
 none that could be confirmed so, and RealESRNet_x2plus no confirmed address.
 """
