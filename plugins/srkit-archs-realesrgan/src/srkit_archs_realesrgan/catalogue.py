@@ -40,6 +40,7 @@ CARDS = (
         tags=("photo", "fast"),
         packaged=_own("srkit-compact-x4-faithful"),
         default=True,
+        aliases=("srkit-compact-x4",),
     ),
     ModelCard(
         name="RealESRGAN_x4plus",
