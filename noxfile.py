@@ -250,3 +250,10 @@ def bench(session: nox.Session) -> None:
     """Measure, and write docs/benchmarks.md: an hour; with `-- --quick` some minutes, printed only."""
     _install_all(session, "onnx", "onnxruntime", "openvino", "ncnn", "opencv-python")
     session.run("python", "benchmarks/run.py", *session.posargs)
+
+
+@nox.session(python="3.11")
+def bench_gpu(session: nox.Session) -> None:
+    """Measure the engine on a CUDA device, and write docs/benchmarks-cuda.md: some minutes."""
+    _install_all(session)
+    session.run("python", "benchmarks/gpu.py", *session.posargs)

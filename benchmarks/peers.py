@@ -41,7 +41,7 @@ def tiled(network: nn.Module, image: Tensor) -> Run:
     height, width = image.shape[2:]
 
     def run() -> Sequence[Tensor]:
-        out = torch.empty(1, 3, height * SCALE, width * SCALE)
+        out = image.new_empty(1, 3, height * SCALE, width * SCALE)
         for top in range(0, height, TILE):
             for left in range(0, width, TILE):
                 bottom, right = min(top + TILE, height), min(left + TILE, width)
@@ -115,15 +115,21 @@ def bare_convolution(flops: float, image: Tensor, dtype: torch.dtype, rows: int 
     """So many operations in one convolution, 64 to 64 channels, 3×3, that gives ``rows`` rows a call."""
     width = image.shape[3]
     # The two rows around those computed are part of the strip, as they are in an engine that streams.
-    strip = torch.rand(1, 64, rows + 2, width, dtype=dtype).contiguous(memory_format=torch.channels_last)
-    weight = torch.rand(64, 64, 3, 3, dtype=dtype).contiguous(memory_format=torch.channels_last)
-    bias = torch.rand(64, dtype=dtype)
+    shapes = ((1, 64, rows + 2, width), (64, 64, 3, 3))
+    strip, weight = (
+        torch.rand(shape, dtype=dtype, device=image.device).contiguous(memory_format=torch.channels_last)
+        for shape in shapes
+    )
+    bias = torch.rand(64, dtype=dtype, device=image.device)
     calls = round(flops / (2 * 64 * 64 * 9 * rows * width))
 
     def run() -> Sequence[Tensor]:
         with torch.inference_mode():
             for _ in range(calls):
-                torch.mkldnn_convolution(strip, weight, bias, (0, 1), (1, 1), (1, 1), 1)
+                if strip.device.type == "cpu":
+                    torch.mkldnn_convolution(strip, weight, bias, (0, 1), (1, 1), (1, 1), 1)
+                else:
+                    torch.conv2d(strip, weight, bias, padding=(0, 1))
         return []
 
     return run

@@ -30,7 +30,8 @@ import srkit
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 
 INTRODUCTION = """\
-Written by `nox -s bench` (`benchmarks/run.py`); medians of interleaved runs. Read the ratios: machines are noisy."""
+Written by `nox -s bench` (`benchmarks/run.py`); medians of interleaved runs. Read the ratios: machines are noisy. On CUDA:
+[benchmarks-cuda.md](benchmarks-cuda.md)."""
 UPSCALING = """\
 `Upscaler(img)` against the same network called directly, contiguous (NCHW), with the usual conversions around it."""
 STREAMING = """\

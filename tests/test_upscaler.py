@@ -2,6 +2,7 @@
 
 import os
 import weakref
+from types import SimpleNamespace
 
 import attrs
 import numpy as np
@@ -18,6 +19,7 @@ import srkit  # noqa: E402
 from srkit import plugins, whole  # noqa: E402
 from srkit.errors import ImageError, NonFiniteOutput  # noqa: E402
 from srkit.pixels import layout_of  # noqa: E402
+from srkit.whole import full_precision  # noqa: E402
 
 
 class RowByRow:
@@ -470,3 +472,17 @@ def test_a_strip_is_let_go_before_the_next_is_made(monkeypatch):
     parts = upscaler.strips(iter([image[:20], image[20:]]), layout_of(image), (40, 30))
     assert sum(map(len, parts)) == 40
     assert len(given) == 2
+
+
+def test_the_switch_of_precision_is_turned_back_by_the_last_thread():
+    """Convolutions of one thread are never computed in TF32 because another has finished."""
+    switch = torch.backends.cudnn.conv
+    image = SimpleNamespace(device=torch.device("cuda"), dtype=torch.float32)
+    before = switch.fp32_precision
+    one, two = full_precision(image), full_precision(image)
+    one.__enter__()
+    two.__enter__()
+    one.__exit__(None, None, None)
+    assert switch.fp32_precision == "ieee"
+    two.__exit__(None, None, None)
+    assert switch.fp32_precision == before != "ieee"

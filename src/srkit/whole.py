@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -101,18 +102,44 @@ def _lay_out(network: nn.Module, layout: torch.memory_format) -> None:
 def full_precision(image: Tensor) -> Iterator[None]:
     """While it lasts, convolutions of float32 on CUDA are float32's, and not TF32's with its 10 bits of mantissa.
 
-    The switch is torch's, for the whole process; it is only touched where it matters.
+    The switch is torch's, for the whole process: the first of several threads turns it, and the last turns it back.
     """
-    convolutions = torch.backends.cudnn.conv  # type: ignore[attr-defined]  # made at run time
-    before = convolutions.fp32_precision
-    if image.device.type != "cuda" or image.dtype is not torch.float32 or before == "ieee":
+    if image.device.type != "cuda" or image.dtype is not torch.float32:
         yield
         return
-    convolutions.fp32_precision = "ieee"
+    _ieee.enter()
     try:
         yield
     finally:
-        convolutions.fp32_precision = before
+        _ieee.leave()
+
+
+class _Ieee:
+    """Torch's switch, and how many need it turned."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._before = ""
+
+    def enter(self) -> None:
+        """One more needs it."""
+        with self._lock:
+            if self._users == 0:
+                self._before = _convolutions.fp32_precision
+                _convolutions.fp32_precision = "ieee"
+            self._users += 1
+
+    def leave(self) -> None:
+        """One less."""
+        with self._lock:
+            self._users -= 1
+            if self._users == 0:
+                _convolutions.fp32_precision = self._before
+
+
+_convolutions = torch.backends.cudnn.conv  # type: ignore[attr-defined]  # made at run time
+_ieee = _Ieee()
 
 
 def _widest_layer(network: nn.Module, settings: Settings) -> float:

@@ -27,6 +27,7 @@ from srkit_archs_realesrgan.srvgg import SRVGGNetCompact  # noqa: E402
 from srkit_engine_tiled import kernel  # noqa: E402
 from srkit_engine_tiled.engine import upsampler  # noqa: E402
 from srkit_engine_tiled.plan import Plan  # noqa: E402
+from srkit_engine_tiled.run import Workspace  # noqa: E402
 from srkit_engine_tiled.store import Store  # noqa: E402
 
 
@@ -379,6 +380,27 @@ def test_running_out_of_memory_halves_the_step(monkeypatch):
         patch.setattr(convolution, "run", run)
         check(network, stream, picture(2, 90, 70), [50, 40])
     assert failed
+
+
+def test_memory_taken_by_others_meanwhile_halves_the_step(monkeypatch):
+    """Where the rows to be held no longer fit, fewer are; where not even one a step does, that is said."""
+    network, stream = stream_of("srvgg", 16)
+    make, asked = Workspace.of.__func__, []
+
+    def of(cls, layout, *rest):
+        asked.append(max(layout.steps.values()))
+        if len(asked) < enough:
+            raise torch.OutOfMemoryError("out of memory")
+        return make(cls, layout, *rest)
+
+    enough = 3
+    with monkeypatch.context() as patch:
+        patch.setattr(Workspace, "of", classmethod(of))
+        check(network, attrs.evolve(stream, idle={}), picture(1, 120, 90), [120])
+        assert asked[0] > asked[1] > asked[2]
+        enough = 99
+        with pytest.raises(srkit.OutOfMemory, match="no longer"):
+            check(network, attrs.evolve(stream, idle={}), picture(1, 120, 90), [120])
 
 
 def test_explained():

@@ -19,7 +19,8 @@ import srkit  # noqa: E402
 from srkit.whole import forward  # noqa: E402
 from srkit_engine_tiled import fused, kernel, team  # noqa: E402
 from srkit_engine_tiled.engine import upsampler  # noqa: E402
-from srkit_engine_tiled.kernel import Lanes, Shape, Step  # noqa: E402
+from srkit_engine_tiled.kernel import Lanes, Shape  # noqa: E402
+from srkit_engine_tiled.steps import TORCH, Step  # noqa: E402
 
 LANES = [Lanes(16, 32), Lanes(8, 16), Lanes(4, 32), Lanes(4, 16)]
 aten = torch.ops.aten
@@ -57,7 +58,7 @@ def test_every_pixel_is_the_convolutions(lanes, taps, channels, size, data):
     steps, parameters, others = [], [], []
     for kind in kinds:
         step, values = Step(kind, float(each) if kind == "spread" else 0.5), torch.tensor(0.5)
-        if not step.fits(lanes):
+        if not step.fits(lanes.count):
             continue
         steps.append(step)
         if step.has_picture:
@@ -67,7 +68,7 @@ def test_every_pixel_is_the_convolutions(lanes, taps, channels, size, data):
         elif step.has_parameter:
             values = whole_numbers(g, made)
             parameters.append(values)
-        expected = fused._TORCH[kind](expected, values)
+        expected = TORCH[kind](expected, values)
     shape = Shape(taps, pad, made, pixel, fused._unroll(given_channels), tuple(steps))
     run = fused._fused(shape, lanes, fused.pack(weight, lanes), bias, parameters)
     store = torch.full((batch, height, expected.shape[3], made + 4), 77.0)

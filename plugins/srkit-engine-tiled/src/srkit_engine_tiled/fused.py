@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
 import attrs
 import torch
@@ -16,15 +16,16 @@ from torch import Tensor
 
 from . import kernel
 from .graph import Node
-from .kernel import Kernel, Lanes, Shape, Step
-from .machines import Convolution, Picture, Pointwise, add_repeated, by_onednn
+from .kernel import Kernel, Lanes, Shape
+from .machines import Convolution, by_onednn
+from .onepass import OnePass, one_pass_of
+from .steps import TORCH, steps_of
 from .team import together
 
 NEAR = 128 << 10
 """Bytes of the input that a job goes down the rows with: with the weights they fit into the second cache of a core."""
 JOBS = 4
 """Jobs for each thread at least, so that none waits long for the last."""
-aten = torch.ops.aten
 
 
 @attrs.frozen(eq=False)
@@ -114,16 +115,18 @@ class Kernels:
         self.used = False
         self._packed: dict[int, tuple[Tensor, Tensor]] = {}  # by address, which is the weights' while they are held
 
-    def of(self, node: Node, pixel: int, width: int) -> Fused | None:
+    def of(self, node: Node, pixel: int, width: int) -> Fused | OnePass | None:
         """For a node whose input has ``pixel`` floats from one pixel to the next; None where torch is to compute it."""
         machine = node.machine
+        if isinstance(machine, Convolution) and on_gpu(machine.weight):
+            return one_pass_of(node)
         if not isinstance(machine, Convolution) or not _plain(machine):
             return None
         channels, given, *taps = machine.weight.shape
         lanes = kernel.lanes(channels)
         if lanes is None:
             return None
-        steps, parameters = _steps(node, channels, lanes)
+        steps, parameters = steps_of(node, channels, lanes.count)
         shape = Shape((taps[0], taps[1]), machine.padding[1], channels, pixel, _unroll(given), tuple(steps))
         if not _as_torch(shape, given, width):
             return None
@@ -134,6 +137,11 @@ class Kernels:
         if address not in self._packed:
             self._packed[address] = weight, pack(weight, lanes)
         return self._packed[address][1]
+
+
+def on_gpu(weight: Tensor) -> bool:
+    """Whether kernels are Triton's there."""
+    return weight.is_cuda
 
 
 def _fused(shape: Shape, lanes: Lanes, weights: Tensor, bias: Tensor | None, parameters: Sequence[Tensor]) -> Fused:
@@ -150,7 +158,7 @@ def wholly(node: Node) -> bool:
     if not isinstance(machine, Convolution) or not _plain(machine):
         return False
     lanes = kernel.lanes(node.channels)
-    return lanes is not None and len(_steps(node, machine.weight.shape[0], lanes)[0]) == len(node.then)
+    return lanes is not None and len(steps_of(node, machine.weight.shape[0], lanes.count)[0]) == len(node.then)
 
 
 def _plain(machine: Convolution) -> bool:
@@ -181,45 +189,6 @@ def _padded(values: Tensor, count: int) -> Tensor:
     return torch.nn.functional.pad(values, (0, -values.shape[-1] % count)).contiguous()
 
 
-def _steps(node: Node, channels: int, lanes: Lanes) -> tuple[list[Step], list[Tensor]]:
-    """The first of the steps that follow which a kernel can do, and their parameters."""
-    steps: list[Step] = []
-    parameters: list[Tensor] = []
-    for machine, values, made in node.then:
-        found = _step(machine, values, channels) if made == channels else None
-        if found is None or not found[0].fits(lanes):
-            break
-        step, parameter = found
-        steps.append(step)
-        if parameter is not None:
-            parameters.append(parameter)
-    return steps, parameters
-
-
-def _step(machine: Pointwise, values: Sequence[Node | None], channels: int) -> tuple[Step, Tensor | None] | None:
-    """A step, and its parameter for each channel if it has one; None of what kernels cannot do."""
-    target, args = machine.target, machine.args
-    if machine.axes is not None or machine.output is not None or machine.kwargs:
-        return None
-    if target is aten.relu.default:
-        return Step("relu"), None
-    if target is aten.leaky_relu.default:
-        return Step("leaky", float(args[1]) if len(args) > 1 else 0.01), None
-    others = [value for value in values if value is not None]
-    if len(others) == 1 and len(values) == 2:
-        if target is aten.add.Tensor and others[0].channels == channels:
-            return Step("add"), None
-        if target is add_repeated:
-            return Step("spread", args[2]), None
-    if target in {aten.mul.Tensor, aten.mul.Scalar, aten.prelu.default} and len(values) == 1:
-        (factor,) = [arg for arg in args if not isinstance(arg, Picture)]
-        if not isinstance(factor, Tensor):
-            return Step("scale", float(factor)), None
-        if factor.numel() in {1, channels} and (factor.ndim != 4 or factor.shape[1] == factor.numel()):
-            return Step("prelu" if target is aten.prelu.default else "gain"), factor
-    return None
-
-
 @functools.lru_cache(1024)
 def _as_torch(shape: Shape, channels: int, width: int) -> bool:
     """Whether a kernel gives the bits that torch gives, for a picture of this width with so many channels."""
@@ -244,18 +213,6 @@ def _as_torch(shape: Shape, channels: int, width: int) -> bool:
         elif step.has_parameter:
             value = normal(shape.channels)
             parameters.append(value)
-        expected = _TORCH[step.kind](expected, value)
+        expected = TORCH[step.kind](expected, value)
     fused = _fused(shape, lanes, pack(weight, lanes), machine.bias, parameters)
     return torch.equal(fused.run(strip, others), expected)
-
-
-_TORCH: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "relu": lambda values, _: aten.relu(values),
-    "leaky": lambda values, slope: aten.leaky_relu(values, slope.item()),
-    "prelu": aten.prelu,
-    "scale": lambda values, factor: aten.mul(values, factor.item()),
-    "gain": lambda values, factors: aten.mul(values, factors[:, None, None]),
-    "add": aten.add,
-    "spread": lambda values, other: add_repeated(values, other, values.shape[1] // other.shape[1]),
-}
-"""What the steps of kernels stand for."""

@@ -21,6 +21,7 @@ from typing import Any
 import attrs
 
 from .emit import Code, Value, constant
+from .steps import Step
 
 FIELDS = (
     "next", "jobs", "parts", "rows", "height", "columns", "width", "input channels",
@@ -40,37 +41,6 @@ class Lanes:
 
     count: int
     registers: int
-
-
-@attrs.frozen
-class Step:
-    """What happens to a value next.
-
-    ``kind``: relu, leaky, prelu, scale, gain, add; or spread, the addition of a picture whose channels stand for ``value``
-    channels each. ``value``: else the number, where it is the same for all channels.
-    """
-
-    kind: str
-    value: float = 0.0
-
-    @property
-    def has_parameter(self) -> bool:
-        """Whether it takes a number for each channel."""
-        return self.kind in {"prelu", "gain"}
-
-    @property
-    def has_picture(self) -> bool:
-        """Whether it takes another picture."""
-        return self.kind in {"add", "spread"}
-
-    @property
-    def each(self) -> int:
-        """How many channels one channel of the other picture stands for."""
-        return int(self.value) if self.kind == "spread" else 1
-
-    def fits(self, width: Lanes) -> bool:
-        """Whether kernels can do it."""
-        return self.each == 1 or self.each % width.count == 0 or width.count % self.each == 0
 
 
 @attrs.frozen

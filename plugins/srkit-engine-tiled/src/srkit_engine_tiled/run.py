@@ -16,6 +16,7 @@ from .fused import Fused, Kernels
 from .graph import Node
 from .layout import Layout, Shelf
 from .machines import Convolution, Pool, Regroup, Resize, TransposedConvolution
+from .onepass import OnePass
 from .pump import Pump
 from .record import Capture, Recorder, State
 from .store import Store
@@ -33,7 +34,7 @@ class Workspace:
 
     layout: Layout
     stores: Mapping[Shelf, Store]
-    fused: Mapping[Node, Fused]
+    fused: Mapping[Node, Fused | OnePass]
     recorder: Recorder
 
     @classmethod
@@ -53,7 +54,7 @@ class Workspace:
         return cls(layout, stores, kernels_of(layout, widths, kernels), Recorder(capture))
 
 
-def kernels_of(layout: Layout, widths: Mapping[Node, int], kernels: Kernels) -> dict[Node, Fused]:
+def kernels_of(layout: Layout, widths: Mapping[Node, int], kernels: Kernels) -> dict[Node, Fused | OnePass]:
     """The compiled kernels for values of these ``widths``, as their inputs lie in the stores."""
     found = {
         reader: kernels.of(reader, shelf.channels, widths[value])

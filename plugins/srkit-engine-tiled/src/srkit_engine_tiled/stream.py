@@ -18,7 +18,7 @@ from srkit.whole import SMALL, forward, full_precision
 from . import kernel
 from . import plan as planning
 from .ahead import ahead, streams_of
-from .fused import Kernels, wholly
+from .fused import Fused, Kernels, wholly
 from .graph import Tracer
 from .layout import Layout
 from .machines import Convolution, TransposedConvolution
@@ -61,7 +61,7 @@ class RowStream:
         layout = self._typical_layout()
         found = kernels_of(layout, layout.graph.widths(1 << 6), self._kernels)
         self._kernels.used = all(node in found for node in layout.graph.nodes if wholly(node))
-        if found:
+        if any(isinstance(fused, Fused) for fused in found.values()):
             kernel.rest()
 
     def _typical_layout(self) -> Layout:
@@ -114,15 +114,7 @@ class RowStream:
 
     def _run(self, strips: Iterator[Tensor], size: srkit.Size, rows: int, batch: int) -> Iterator[Tensor]:
         """One stream over all columns."""
-        layout = planning.layout(self.tracer.graph(size), size, rows, self.terms(batch))
-        key = (layout, batch, size[1])
-        with self._lock:
-            if key not in self._idle:
-                self._idle.clear()  # rather than hold the memory of both
-            alike = self._idle.setdefault(key, [])
-            workspace = alike.pop() if alike else None
-        if workspace is None:
-            workspace = Workspace.of(*key, self._like, self._kernels, self.capture)
+        workspace, rows = self._workspace(size, rows, batch)
         run = Run(workspace, size[0])
         window = RowWindow(strips)
         cut = (window.rows(top, min(top + rows, size[0])) for top in range(0, size[0], rows))
@@ -141,8 +133,33 @@ class RowStream:
         finally:
             run.release()
         with self._lock:
-            if key in self._idle:
-                self._idle[key].append(workspace)
+            alike = self._idle.get((workspace.layout, batch, size[1]))
+            if alike is not None:
+                alike.append(workspace)
+
+    def _workspace(self, size: srkit.Size, rows: int, batch: int) -> tuple[Workspace, int]:
+        """One that is idle or new, and the rows a step that it is for: fewer, where others took the memory meanwhile."""
+        graph = self.tracer.graph(size)
+        while True:
+            key = (planning.layout(graph, size, rows, self.terms(batch)), batch, size[1])
+            with self._lock:
+                if key not in self._idle:
+                    self._idle.clear()  # rather than hold the memory of both
+                alike = self._idle.setdefault(key, [])
+                if alike:
+                    return alike.pop(), rows
+            try:
+                return Workspace.of(*key, self._like, self._kernels, self.capture), rows
+            except torch.OutOfMemoryError as error:
+                unit = alignment(graph)
+                if rows <= unit:
+                    raise srkit.OutOfMemory(
+                        f"the memory that was free is no longer ({error}); end what else uses it, or give memory= less, "
+                        f"so that the picture is cut into bands"
+                    ) from error
+                rows = max(unit, rows // 2 // unit * unit)
+                if torch.accelerator.is_available():
+                    torch.accelerator.empty_cache()
 
     def banded(self, strips: Iterator[Tensor], plan: Plan, batch: int) -> Iterator[Tensor]:
         """Bands one after another, over blocks of rows; each runs with the network's reach around it, which is cut off."""
