@@ -116,15 +116,16 @@ def test_from_crops_to_cards(recipe, folder, features, monkeypatch, capfd):
     for line in (
         "| a | Ann | CC0-1.0 | debian/p 1 |",
         "| `restoring.yml` | 2 | 0 h 0 min |",
+        "| `restoring-photos.yml` | 2 | 0 h 0 min |",
         "2 held-out photos",
         "Trained on 1",
-        "a mixture, 0.7 of `restoring-pixels.yml` and 0.3 of `restoring.yml`",
+        "a mixture, 0.5 of `restoring-pixels.yml` and 0.5 of `restoring-photos.yml`",
     ):
         assert line in card
     assert "$" not in card
     before = (folder / "evaluation.csv").read_bytes()
     capfd.readouterr()
-    recipe["make"].main([str(folder), "--from", "crops", "--to", "restoring", *given])
+    recipe["make"].main([str(folder), "--from", "crops", "--to", "restoring-photos", *given])
     recipe["make"].main([str(folder), "--from", "evaluation", *given])
     assert (folder / "evaluation.csv").read_bytes() == before
     told = capfd.readouterr()

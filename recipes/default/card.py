@@ -14,6 +14,8 @@ from string import Template
 
 import evaluate
 
+import srkit
+
 HERE = Path(__file__).resolve().parent
 TOLERANCE = {"psnr": 0.1, "ssim": 0.005, "lpips": 0.01, "niqe": 0.3}
 """How far the means of another training by the same recipe may be from those published."""
@@ -34,8 +36,11 @@ ABOUT = {
 """What each network is for, and what it cannot do."""
 
 
-def card(folder: Path, name: str, trained: Mapping[str, float]) -> str:
-    """The card of a network in Markdown. ``folder``: that of make.py; ``trained``: the trainings that it is mixed of."""
+def card(folder: Path, name: str, trained: Mapping[str, float], runs: Sequence[str]) -> str:
+    """The card of a network in Markdown.
+
+    ``folder``: that of make.py; ``trained``: the trainings that it is mixed of; ``runs``: all that led to it.
+    """
     rows = evaluate.read_rows(folder / "evaluation.csv")
     sources = [*_sources(folder)]
     data = (folder / f"{name}.safetensors").read_bytes()
@@ -49,7 +54,7 @@ def card(folder: Path, name: str, trained: Mapping[str, float]) -> str:
         sha256=hashlib.sha256(data).hexdigest(),
         metrics=evaluate.summary(rows, [name]),
         photos=len({row["photo"] for row in rows}),
-        training="\n".join(_training(folder, trained)),
+        training="\n".join(_training(folder, runs)),
         mixture=f" The weights are a mixture, {mixture}." if len(trained) > 1 else "",
         sources="\n".join(sources),
         trained=len(sources),
@@ -91,7 +96,8 @@ def _training(folder: Path, runs: Iterable[str]) -> Iterator[str]:
         steps = (after - before for before, after in pairwise(iterations))
         seconds = sum(step / float(row["iterations_per_second"]) for step, row in zip(steps, rows, strict=True))
         hours, minutes = divmod(round(seconds / 60), 60)
-        yield f"| `{run}.yml` | {iterations[-1]:,} | {hours} h {minutes} min |"
+        trained = srkit.load_network(weights=folder / "runs" / run / "checkpoints" / "latest.pt").card["training"]
+        yield f"| `{run}.yml` | {trained['iterations']:,} | {hours} h {minutes} min |"
     yield f"\nMeasured with torch {version('torch')}, Python {platform.python_version()}, {platform.machine()}."
 
 

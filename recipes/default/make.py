@@ -10,6 +10,7 @@ and a training that was interrupted goes on to the very weights it would have ha
     faithful          train by pixels: clean inputs
     restoring-pixels  train by pixels: bad inputs
     restoring         train with a discriminator and by features
+    restoring-photos  go on with photos alone
     weights           export both networks, in half precision
     evaluation        measure them beside bicubic, Lanczos and Real-ESRGAN's networks: evaluation.csv
     cards             write the model cards, and compare the metrics with those published
@@ -41,11 +42,12 @@ HERE = Path(__file__).resolve().parent
 FETCH = HERE.parents[1] / "scripts" / "fetch_photos.py"
 RESULTS = HERE / "results"
 BUNDLED = HERE.parents[1] / "plugins" / "srkit-archs-realesrgan" / "src" / "srkit_archs_realesrgan" / "weights"
-RUNS = ("faithful", "restoring-pixels", "restoring")
+BY_FEATURES = ("restoring", "restoring-photos")
+RUNS = ("faithful", "restoring-pixels", *BY_FEATURES)
 NETWORKS: Mapping[str, Mapping[str, float]] = {
     "srkit-compact-x4-faithful": {"faithful": 1},
-    # Network interpolation, ESRGAN (2018), section 3.4: more of the last training leaves steps along dark lines.
-    "srkit-compact-x4-restoring": {"restoring-pixels": 0.7, "restoring": 0.3},
+    # Network interpolation, ESRGAN (2018), section 3.4: more of the last training leaves a grid in what was noise.
+    "srkit-compact-x4-restoring": {"restoring-pixels": 0.5, "restoring-photos": 0.5},
 }
 """What each is made of: shares of trainings."""
 PEERS = ("realesr-general-x4v3", "RealESRGAN_x4plus")
@@ -131,9 +133,9 @@ def training(run: str) -> Callable[[Making], None]:
     def train(making: Making) -> None:
         shutil.copy(HERE / "degradation.yaml", making.folder)
         given = [*making.overrides]
-        if run == "restoring" and making.vgg16:
+        if run in BY_FEATURES and making.vgg16:
             given.append(f"trainer.options.losses.perceptual.weights={making.vgg16}")
-        if run == "restoring" and making.lpips:
+        if run in BY_FEATURES and making.lpips:
             given.append(f"validation.lpips_weights={json.dumps(making.lpips)}")
         options = [part for one in given for part in ("--set", one)] + ["--cpu"] * making.cpu
         _srkit(making, ["train", str(HERE / f"{run}.yml"), *options])
@@ -168,7 +170,9 @@ def evaluation(making: Making) -> None:
 def write_cards(making: Making) -> None:
     """The model cards; says how far the metrics are from those published."""
     for name, trained in NETWORKS.items():
-        (making.folder / f"{name}.md").write_text(card.card(making.folder, name, trained), "utf-8")
+        *_, last = trained
+        runs = RUNS[: RUNS.index(last) + 1]  # each goes on from the one before
+        (making.folder / f"{name}.md").write_text(card.card(making.folder, name, trained, runs), "utf-8")
     sys.stdout.write(card.agreement(making.folder / "evaluation.csv", RESULTS / "evaluation.csv", [*NETWORKS]) + "\n")
 
 
