@@ -12,6 +12,8 @@ import srkit  # noqa: E402
 from srkit.weights.read import read_file  # noqa: E402
 
 OWN = ("srkit-compact-x4-restoring", "srkit-compact-x4-faithful")
+REACH = 4 * 18
+"""Pixels of the result from a border on."""
 WEIGHTS = resources.files("srkit_archs_realesrgan") / "weights"
 
 
@@ -56,15 +58,21 @@ def test_denoise_goes_from_one_to_the_other():
 
 @pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (128, 128, 128), (200, 30, 60), (20, 90, 160)])
 def test_flat_stays_flat(own, colour):
-    """A picture of one colour stays it: no tint, no grid, no border."""
-    big = own[1](np.full((24, 24, 3), colour, np.uint8)).astype(int)
-    assert np.abs(big - colour).max() <= 3
+    """A picture of one colour stays it: no tint, no grid; a little is off only where the network sees beyond the border."""
+    off = np.abs(own[1](np.full((48, 48, 3), colour, np.uint8)).astype(int) - colour)
+    assert off[REACH:-REACH, REACH:-REACH].max() <= 1
+    assert off.max() <= {"faithful": 3, "restoring": 6}[flavour(own)]
 
 
 def test_grey_stays_grey(own, photo):
     """Channels that are equal stay so, nearly."""
     grey = np.repeat(photo[:64, :64].mean(2, keepdims=True).astype(np.uint8), 3, 2)
     assert np.abs(np.diff(own[1](grey).astype(int), axis=2)).mean() <= 1.5
+
+
+def flavour(own):
+    """What the network of the fixture is for."""
+    return own[0].rsplit("-", 1)[1]
 
 
 def gain_over_bicubic(upscale, target):
@@ -78,12 +86,12 @@ def gain_over_bicubic(upscale, target):
 
 def test_closer_than_bicubic(own, photo):
     """The faithful network is much closer to a photo than bicubic is, the restoring one not far off."""
-    assert gain_over_bicubic(own[1], photo) > (0.8 if own[0].endswith("faithful") else -1)
+    assert gain_over_bicubic(own[1], photo) > {"faithful": 0.8, "restoring": -1}[flavour(own)]
 
 
 def test_colour_is_enlarged_as_brightness_is(own):
-    """A disc that differs from what is around it in colour alone has a smooth edge, not one in squares."""
+    """A disc that differs from what is around it in colour alone has a sharp edge, not one in squares."""
     rows, columns = np.mgrid[:256, :256] - 128
     inside = np.hypot(rows, columns)[..., None] < 80
     disc = np.where(inside, (210, 60, 90), (60, 210, 90)).astype(np.uint8)
-    assert gain_over_bicubic(own[1], disc) > 1
+    assert gain_over_bicubic(own[1], disc) > {"faithful": 1, "restoring": -1}[flavour(own)]
