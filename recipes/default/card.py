@@ -30,8 +30,8 @@ ABOUT = {
     "srkit-compact-x4-restoring": (
         "It also removes noise, blur and JPEG artefacts, and gives detail that looks likely: for people who look at bad\n"
         "pictures.",
-        "Where it took off much, it leaves a faint grid, in squares of the input's pixels. It makes detail up; where pictures are\n"
-        "evidence, use srkit-compact-x4-faithful.",
+        "Where it took off much, it leaves a faint grid, in squares of the input's pixels. It makes detail up;\n"
+        "where pictures are evidence, use srkit-compact-x4-faithful.",
     ),
 }
 """What each network is for, and what it cannot do."""
