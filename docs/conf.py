@@ -50,7 +50,15 @@ NAVIGATION = {
         "migrate",
         "troubleshooting",
     ],
-    "How it works": ["exactness", "plugin-system", "degradations", "architecture", "benchmarks", "gallery"],
+    "How it works": [
+        "exactness",
+        "plugin-system",
+        "degradations",
+        "architecture",
+        "benchmarks",
+        "benchmarks-cuda",
+        "gallery",
+    ],
     "In detail": ["pictures", "formats", "weights", "spandrel", "datasets", "losses", "metrics"],
     "Reference": [
         "reference/commands",

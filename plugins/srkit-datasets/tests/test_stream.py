@@ -361,6 +361,24 @@ def test_workers_end_with_their_program(folder, tmp_path, number, pause):
         time.sleep(0.1)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no masks of signals")
+def test_workers_begin_undisturbed(folder, monkeypatch):
+    """Ctrl-C between a worker's start and its first words does nothing to it: the signal waits."""
+    waits = []
+    start = multiprocessing.Process.start
+
+    def started(process):
+        waits.append(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+        start(process)
+
+    monkeypatch.setattr(multiprocessing.Process, "start", started)
+    stream = opened(folder, workers=2)
+    next(stream)
+    stream.close()
+    assert waits == [True, True]
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
 @pytest.mark.parametrize("gone", [False, True])
 def test_a_worker_that_begins_without_its_program_ends(gone):
     """A program killed while its workers begin leaves none behind: they ask who their parent is."""

@@ -12,6 +12,7 @@ import sys
 import warnings
 import weakref
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -103,7 +104,8 @@ class Stream:
                 # The loader draws a seed for its workers: from here, so that nobody else's numbers change.
                 generator=torch.Generator(),
             )
-            return iter(loader)
+            with _undisturbed():
+                return iter(loader)
 
     def state_dict(self) -> dict[str, Any]:
         """See :class:`srkit.BatchStream`."""
@@ -175,11 +177,26 @@ def _end_work() -> None:
         stream.close()
 
 
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Ctrl-C waits meanwhile, and in processes begun here until they know what to do with it."""
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _begin_work(program: int, _: int) -> None:
     if os.getppid() != program:
         os._exit(1)  # it was killed before torch looked whose end to wait for
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave_it_to_the_program)
+    if sys.platform != "win32":
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # see _undisturbed
     # Not 1: OpenCV would end its threads, and wait for ever for those that a fork did not bring here.
     cv2.setNumThreads(0)
 
