@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import itertools
 import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,6 +31,7 @@ PAGE = Path(__file__).parent.parent / "docs" / "benchmarks-cuda.md"
 TRAITS = srkit.Traits(scale=SCALE)
 BARE_ROWS = 256
 PRECISIONS = ("float32", "float16", "bfloat16")
+SECTIONS = ("results", "time", "pictures", "memory")
 
 INTRODUCTION = """\
 Written by `nox -s bench_gpu` (`benchmarks/gpu.py`); medians of interleaved runs, weights random. Read the ratios."""
@@ -221,9 +223,10 @@ def _medians(sides: Mapping[str, Callable[[], object]], device: torch.device, re
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--output", type=Path, default=PAGE)
+    parser.add_argument("--output", type=Path, help="where to write the page; docs/benchmarks-cuda.md, unless --quick")
     parser.add_argument("--device", type=torch.device, default=torch.device("cuda"))
-    parser.add_argument("--quick", action="store_true", help="small pictures, nothing compiled")
+    parser.add_argument("--quick", action="store_true", help="small pictures, nothing compiled; printed, not written")
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=SECTIONS, help="some of the sections")
     parser.add_argument(
         "--no-compile", action="store_true", help="leave torch.compile out, which takes a minute or two"
     )
@@ -232,6 +235,7 @@ def main() -> None:
     quick = args.quick
     small = [Case(SRVGG, (96, 128)), Case(RRDB_6, (64, 96))]
     large = [Case(SRVGG, (1080, 1920)), Case(RRDB_6, (768, 1024)), Case(RRDB_23, (768, 1024))]
+    output = args.output or (None if quick else PAGE)
     held = [*large, Case(SRVGG, (4320, 7680)), Case(RRDB_23, (2160, 3840))]
     name = torch.cuda.get_device_name(args.device) if args.device.type == "cuda" else platform.machine()
     lines = [
@@ -244,30 +248,23 @@ def main() -> None:
         "",
     ]
     print("\n".join(lines), flush=True)
-    sections: list[tuple[str, str, Iterator[str]]] = [
-        ("Results", EQUALITY, equality(small if quick else [Case(SRVGG, (480, 640)), *large[1:]], args.device)),
-        (
-            "Time",
+    sections: dict[str, tuple[str, Iterator[str]]] = {
+        "results": (EQUALITY, equality(small if quick else [Case(SRVGG, (480, 640)), *large[1:]], args.device)),
+        "time": (
             TIME,
             times(small if quick else large, args.device, args.repeats, compiled=not (quick or args.no_compile)),
         ),
-        ("Pictures", PICTURES, pictures(small if quick else large, args.device, args.repeats)),
-        ("Memory", MEMORY, memory(small if quick else held, args.device)),
-    ]
-    for title, text, body in sections:
-        if title.lower() not in args.only:
-            continue
-        for line in (f"## {title}", "", text, ""):
+        "pictures": (PICTURES, pictures(small if quick else large, args.device, args.repeats)),
+        "memory": (MEMORY, memory(small if quick else held, args.device)),
+    }
+    for title in args.only:
+        text, body = sections[title]
+        for line in itertools.chain((f"## {title.capitalize()}", "", text, ""), body, ("",)):
             print(line, flush=True)
             lines.append(line)
-        for line in body:
-            print(line, flush=True)
-            lines.append(line)
-            args.output.write_text("\n".join(lines) + "\n")  # whatever comes after
-        if lines[-1]:
-            lines.append("")
-    lines.append(f"The whole run took {(time.monotonic() - start) / 60:.1f} minutes.")
-    args.output.write_text("\n".join(lines) + "\n")
+            if output is not None:
+                output.write_text("\n".join(lines) + "\n")  # whatever becomes of the rest
+    print(f"The whole run took {(time.monotonic() - start) / 60:.1f} minutes.")
 
 
 if __name__ == "__main__":
