@@ -1,8 +1,11 @@
-"""What follows a convolution, in one pass: Triton's kernel, by Triton's interpreter, against torch."""
+"""What follows a convolution, in one pass: what the kernel is told, and the kernel itself by Triton's interpreter."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import sys
+from types import ModuleType
 
 import pytest
 from hypothesis import given, settings
@@ -20,12 +23,62 @@ from srkit_engine_tiled.machines import Convolution  # noqa: E402
 from srkit_engine_tiled.onepass import OnePass  # noqa: E402
 from srkit_engine_tiled.steps import TORCH, Step  # noqa: E402
 
-pytest.importorskip("triton", reason="Triton is not installed; it comes with torch for CUDA")
-if torch.cuda.is_available():
-    pytest.skip("the kernel itself is looked at by test_cuda.py", allow_module_level=True)
-os.environ["TRITON_INTERPRET"] = "1"  # before Triton sees a kernel
-
+KERNEL = "srkit_engine_tiled.triton_kernel"
 KINDS = ["relu", "leaky", "prelu", "scale", "gain", "add", "spread"]
+NETWORKS = {
+    "srvgg": lambda: SRVGGNetCompact(num_feat=8, num_conv=2),
+    "rrdb": lambda: RRDBNet(num_feat=8, num_block=1, num_grow_ch=4),
+}
+
+
+class StandIn:
+    """Does what the kernel is told, in torch: reads and writes by address and strides alone."""
+
+    def __getitem__(self, grid):
+        return self.launch
+
+    def launch(self, made, out, bias, beside, strides, height, width, has_bias, kinds, values, channels, *sizes, **_):
+        assert sizes[0] >= channels
+
+        def seen(tensor, strides, count=channels):
+            shape = (made.shape[0], height, width, count)
+            return tensor.as_strided(shape, strides, tensor.storage_offset()).permute(0, 3, 1, 2)
+
+        result = seen(made, strides[0]).clone()
+        if has_bias:
+            result = result + bias[:, None, None]
+        for kind, value, other, where in zip(kinds, values, beside, strides[2:], strict=True):
+            if kind in {"prelu", "gain"}:
+                other = other.as_strided((channels,), where[3:], other.storage_offset())
+            elif kind in {"add", "spread"}:
+                other = seen(other, where, channels // int(value) if kind == "spread" else channels)
+            else:
+                other = torch.tensor(value)
+            result = TORCH[kind](result, other)
+        seen(out, strides[1]).copy_(result)
+
+
+@pytest.fixture(params=["stand-in", "triton"], scope="module")
+def kernel(request):
+    """The kernel's place taken by the stand-in; or itself, run by Triton's interpreter."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "triton":
+            if importlib.util.find_spec("triton") is None:
+                pytest.skip("Triton is not installed; it comes with torch for CUDA")
+            if torch.cuda.is_available():
+                pytest.skip("test_cuda.py looks at the compiled kernel")
+            patch.setenv("TRITON_INTERPRET", "1")  # before Triton sees a kernel
+            patch.delitem(sys.modules, KERNEL, raising=False)
+        else:
+            module = ModuleType(KERNEL)
+            module.one_pass = StandIn()
+            patch.setitem(sys.modules, KERNEL, module)
+        onepass._as_torch.cache_clear()
+        yield request.param
+        onepass._as_torch.cache_clear()
+    if request.param == "triton":
+        sys.modules.pop(KERNEL, None)
+    assert "TRITON_INTERPRET" not in os.environ
 
 
 @settings(max_examples=30)
@@ -37,7 +90,7 @@ KINDS = ["relu", "leaky", "prelu", "scale", "gain", "add", "spread"]
     has_bias=st.booleans(),
     apart=st.booleans(),
 )
-def test_every_bit_is_torchs(kinds, channels, size, dtype, has_bias, apart):
+def test_every_bit_is_torchs(kernel, kinds, channels, size, dtype, has_bias, apart):
     """Whatever follows, and wherever the result is to lie."""
     generator = torch.Generator().manual_seed(len(kinds))
 
@@ -67,38 +120,42 @@ def test_every_bit_is_torchs(kinds, channels, size, dtype, has_bias, apart):
     assert torch.equal(OnePass(machine, bias, steps, parameters).run(strip, others, out), expected)
 
 
-@pytest.mark.parametrize(
-    ("make", "scale"),
-    [
-        (lambda: SRVGGNetCompact(num_feat=8, num_conv=2), 4),
-        (lambda: RRDBNet(num_feat=8, num_block=1, num_grow_ch=4), 4),
-    ],
-)
-def test_networks_stream_by_it(monkeypatch, make, scale):
-    """With the kernel in its place the stream is the network's, and every convolution is computed so."""
+@pytest.mark.parametrize("name", NETWORKS)
+def test_networks_stream_by_it(kernel, monkeypatch, name):
+    """With it the stream is the network's, and every convolution is computed so."""
     monkeypatch.setattr(fused, "on_gpu", lambda _: True)
-    torch.manual_seed(0)
-    network = make().eval().requires_grad_(False)
-    settings = srkit.Settings(device=torch.device("cpu"), dtype=torch.float32, traits=srkit.Traits(scale=scale), rows=8)
-    ran = []
-    run = OnePass.run
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = NETWORKS[name]().eval().requires_grad_(False)
+    traits = srkit.Traits(scale=4)
+    where = srkit.Settings(device=torch.device("cpu"), dtype=torch.float32, traits=traits, rows=8)
+    ran, run = [], OnePass.run
     monkeypatch.setattr(OnePass, "run", lambda self, *args: (ran.append(self), run(self, *args))[1])
-    stream = upsampler.prepare(network, settings)
-    image = torch.rand(1, 3, 90, 80)
+    stream = upsampler.prepare(network, where)
+    image = torch.rand(1, 3, 90, 80, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         out = torch.cat([*stream(iter((image,)), (90, 80))], 2)
         channels_last(network)
         assert torch.equal(out, forward(network, image))
-    assert len({id(one) for one in ran}) >= sum(isinstance(m, torch.nn.Conv2d) for m in network.modules())
+    assert len({id(one) for one in ran}) >= sum(isinstance(module, torch.nn.Conv2d) for module in network.modules())
 
 
 def test_without_triton_torch_goes_on_alone(monkeypatch):
-    """A kernel that cannot be compiled is not used."""
+    """A kernel that cannot be compiled, or gives other bits, is not used."""
 
-    def broken(*_):
-        raise RuntimeError("no compiler")
+    class Wrong(StandIn):
+        def launch(self, made, out, *args, **options):
+            super().launch(made, out, *args, **options)
+            out += 1
 
-    monkeypatch.setattr(OnePass, "run", broken)
+    step, device = (Step("relu"),), torch.device("cpu")
+    monkeypatch.setitem(sys.modules, KERNEL, None)
     onepass._as_torch.cache_clear()
-    assert not onepass._as_torch(8, (Step("relu"),), torch.float32, torch.device("cpu"))
+    assert not onepass._as_torch(8, step, torch.float32, device)
+    for stand_in, used in ((Wrong(), False), (StandIn(), True)):
+        module = ModuleType(KERNEL)
+        module.one_pass = stand_in
+        monkeypatch.setitem(sys.modules, KERNEL, module)
+        onepass._as_torch.cache_clear()
+        assert onepass._as_torch(8, step, torch.float32, device) == used
     onepass._as_torch.cache_clear()
