@@ -19,7 +19,7 @@ from .graph import Node
 from .kernel import Kernel, Lanes, Shape
 from .machines import Convolution, by_onednn
 from .onepass import OnePass, one_pass_of
-from .steps import TORCH, steps_of
+from .steps import followed, steps_of
 from .team import together
 
 NEAR = 128 << 10
@@ -203,16 +203,7 @@ def _as_torch(shape: Shape, channels: int, width: int) -> bool:
     strip = normal(1, height + down - 1, width, shape.pixel).permute(0, 3, 1, 2)[:, :channels]
     weight = normal(shape.channels, down, across, channels).permute(0, 3, 1, 2)
     machine = Convolution(weight, normal(shape.channels), (1, 1), (0, shape.pad), (1, 1), 1)
-    expected = machine.run([strip], 0, height, strip.shape[2])
-    others, parameters = [], []
-    for step in shape.steps:
-        value = torch.tensor(step.value)
-        if step.has_picture:
-            value = normal(1, *expected.shape[2:], shape.channels // step.each).permute(0, 3, 1, 2)
-            others.append(value)
-        elif step.has_parameter:
-            value = normal(shape.channels)
-            parameters.append(value)
-        expected = TORCH[step.kind](expected, value)
+    made = machine.run([strip], 0, height, strip.shape[2])
+    expected, others, parameters = followed(made, shape.steps, normal)
     fused = _fused(shape, lanes, pack(weight, lanes), machine.bias, parameters)
     return torch.equal(fused.run(strip, others), expected)

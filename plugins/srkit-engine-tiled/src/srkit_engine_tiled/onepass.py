@@ -19,7 +19,7 @@ from torch import Tensor
 
 from .graph import Node
 from .machines import Convolution
-from .steps import TORCH, Step, steps_of
+from .steps import Step, followed, steps_of
 
 VALUES = 2048
 """Of a program: enough for each thread to read 16 bytes at a time."""
@@ -107,17 +107,7 @@ def _as_torch(channels: int, steps: tuple[Step, ...], dtype: torch.dtype, device
     height, width = 3, 70
     weight, strip = normal(channels, 1, 1, 8).permute(0, 3, 1, 2), normal(2, height, width, 8).permute(0, 3, 1, 2)
     machine = Convolution(weight, normal(channels), (1, 1), (0, 0), (1, 1), 1)
-    expected = machine.run((strip,), 0, height, height)
-    others, parameters = [], []
-    for step in steps:
-        value = torch.tensor(step.value)
-        if step.has_picture:
-            value = normal(2, height, width, channels // step.each).permute(0, 3, 1, 2)
-            others.append(value)
-        elif step.has_parameter:
-            value = normal(channels)
-            parameters.append(value)
-        expected = TORCH[step.kind](expected, value)
+    expected, others, parameters = followed(machine.run((strip,), 0, height, height), steps, normal)
     ours = OnePass(attrs.evolve(machine, bias=None), machine.bias, steps, parameters)
     store = normal(2, height, width, channels + 8)
     out = store[..., 8:].permute(0, 3, 1, 2)

@@ -97,3 +97,21 @@ TORCH: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
     "spread": lambda values, other: add_repeated(values, other, values.shape[1] // other.shape[1]),
 }
 """What the steps of kernels stand for."""
+
+
+def followed(
+    values: Tensor, steps: Sequence[Step], normal: Callable[..., Tensor]
+) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+    """What torch makes of ``values``, (B, C, h, W), by steps with pictures and parameters of ``normal``'s; and these."""
+    pictures, parameters = [], []
+    batch, channels, height, width = values.shape
+    for step in steps:
+        other = torch.tensor(step.value)
+        if step.has_picture:
+            other = normal(batch, height, width, channels // step.each).permute(0, 3, 1, 2)
+            pictures.append(other)
+        elif step.has_parameter:
+            other = normal(channels)
+            parameters.append(other)
+        values = TORCH[step.kind](values, other)
+    return values, pictures, parameters
