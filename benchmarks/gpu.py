@@ -25,7 +25,6 @@ from torch import Tensor, nn
 
 import srkit
 from srkit.whole import channels_last, forward
-from srkit_engine_tiled.engine import upsampler
 
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks-cuda.md"
 TRAITS = srkit.Traits(scale=SCALE)
@@ -103,9 +102,8 @@ def equality(cases: Sequence[Case], device: torch.device) -> Iterator[str]:
             image, rows = case.image(device), max(16, case.size[0] // 8)
             with torch.inference_mode():
                 expected = forward(case.network(device, dtype), image.to(dtype))
-                settings = srkit.Settings(device=device, dtype=dtype, traits=TRAITS, rows=rows)
-                stream = upsampler.prepare(case.recipe.build().eval().requires_grad_(False), settings)
-                out = torch.cat([*stream(iter((image,)), case.size)], 2)
+                up = upscaler(case, device, precision, rows=rows)
+                out = torch.cat([*up.stream(iter((image,)), case.size)], 2)
             cells = [_differing(out, expected, white) for white in (255, 65535)]
             yield f"| {case.label} | {precision} | {cells[0][0]} | {cells[1][0]} | {cells[1][1]} |"
 

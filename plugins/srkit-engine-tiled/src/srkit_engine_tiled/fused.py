@@ -118,9 +118,11 @@ class Kernels:
     def of(self, node: Node, pixel: int, width: int) -> Fused | OnePass | None:
         """For a node whose input has ``pixel`` floats from one pixel to the next; None where torch is to compute it."""
         machine = node.machine
-        if isinstance(machine, Convolution) and on_gpu(machine.weight):
+        if not isinstance(machine, Convolution):
+            return None
+        if on_gpu(machine.weight):
             return one_pass_of(node)
-        if not isinstance(machine, Convolution) or not _plain(machine):
+        if not _plain(machine):
             return None
         channels, given, *taps = machine.weight.shape
         lanes = kernel.lanes(channels)
