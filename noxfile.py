@@ -75,6 +75,11 @@ def _install_all(session: nox.Session, *more: str) -> None:
     session.install(*CONSTRAINED, "-e", ".[onnx]", *editable, *more)
 
 
+def _throw_away(session: nox.Session) -> None:
+    """The environment, once it has served: torch and all of it is over a gigabyte that no later run would use again."""
+    shutil.rmtree(session.virtualenv.location)
+
+
 def _build_wheels(session: nox.Session, folder: str, *paths: str) -> None:
     for path in paths:
         session.run("python", "-m", "build", "--wheel", "--outdir", folder, path, silent=True)
@@ -152,33 +157,28 @@ def formats(session: nox.Session) -> None:
     )
 
 
-@nox.session(python="3.11")
+@nox.session(python="3.11", reuse_venv=False)
 def packages(session: nox.Session) -> None:
     """Wheels and source distributions of all, installed and used outside the repository."""
     session.install("build")
     away = Path(session.create_tmp()).resolve()
     dist = away / "dist"
-    shutil.rmtree(dist, ignore_errors=True)
     for path in (".", *PLUGINS):
         session.run("python", "-m", "build", "--outdir", str(dist), path, silent=True)
     sources = [str(file) for file in sorted(dist.glob("*.tar.gz"))]
     wheels = {file.name.split("-")[0]: str(file) for file in dist.glob("*.whl")}
     script = str(ROOT / "tests" / "smoke.py")
-    session.install(*CONSTRAINED, "--force-reinstall", "--no-deps", wheels["srkit"], wheels["srkit_archs_realesrgan"])
     session.install(*CONSTRAINED, wheels["srkit"], wheels["srkit_archs_realesrgan"])
     with session.chdir(away):
         session.run("pip", "wheel", "--no-deps", "--wheel-dir", "from-sources", *sources, silent=True)
         session.run("python", script, "core", env={"SRKIT_OFFLINE": "1"})
-        session.install("--force-reinstall", "--no-deps", wheels["srkit_io"])
         session.install(wheels["srkit_io"])
         session.run("python", script, "files")
-        session.install("--force-reinstall", "--no-deps", wheels["srkit_datasets"])
         session.install(wheels["srkit_datasets"] + "[lmdb,video]")
         session.run("python", script, "data")
-        session.install("--force-reinstall", "--no-deps", wheels["srkit_training"])
         session.install(wheels["srkit_training"])
         session.run("python", script, "training")
-        session.run("pip", "uninstall", "-y", "srkit-training", "srkit-datasets", "srkit-io", silent=True)
+    _throw_away(session)
 
 
 @nox.session(python="3.11", reuse_venv=False)
@@ -200,6 +200,7 @@ def scaffold(session: nox.Session, kind: str) -> None:
             session.run("mypy", "--strict")
             session.run("ruff", "check")
             session.run("ruff", "format", "--check")
+    _throw_away(session)
 
 
 @nox.session(python="3.11")
@@ -213,17 +214,15 @@ def tutorial(session: nox.Session) -> None:
         session.run("python", "scripts/follow_tutorial.py", "docs/new-plugin.md", env=env)
 
 
-@nox.session(python="3.11")
+@nox.session(python="3.11", reuse_venv=False)
 def examples(session: nox.Session) -> None:
     """The distributions of examples/, as strangers would: installed beside built wheels, tested, checked, typed."""
     session.install("build", *_group("types"))
     away = Path(session.create_tmp()).resolve()
     dist = away / "dist"
-    shutil.rmtree(dist, ignore_errors=True)
     found = sorted(str(path.parent) for path in (ROOT / "examples").glob("*/pyproject.toml"))
     _build_wheels(session, str(dist), ".", *PLUGINS, *found)
     wheels = [str(file) for file in sorted(dist.glob("*.whl"))]
-    session.install(*CONSTRAINED, "--force-reinstall", "--no-deps", *wheels)
     session.install(*CONSTRAINED, *wheels, "pytest>=8")
     with session.chdir(away):
         for path in found:
@@ -232,6 +231,7 @@ def examples(session: nox.Session) -> None:
             session.run("pytest", "--rootdir", path, "-c", f"{path}/pyproject.toml", path)
             session.run("srkit", "check", name)
             session.run("mypy", "--strict", "-p", package)
+    _throw_away(session)
 
 
 @nox.session(python="3.11")
