@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import srkit
-from srkit_training.losses.pixels import L1, MSE, Charbonnier
+from srkit_training.losses.pixels import L1, MSE, Charbonnier, Edges
 
 FORMULAS = [
     (L1(), lambda d: np.abs(d)),
@@ -53,3 +53,27 @@ def test_eps_is_checked(eps):
     """What cannot be an eps is told, with the range."""
     with pytest.raises(srkit.SettingsError, match=r"eps=.*expected a number within \[1e-30, 1\], such as 1e-12"):
         Charbonnier(eps=eps)
+
+
+@given(size=st.tuples(*[st.integers(1, 3), st.just(3), st.integers(2, 9), st.integers(2, 9)]), seed=st.integers(0, 99))
+def test_edges_are_what_neighbours_differ_by(size, seed):
+    """The value is that of numpy's differences, each direction's mean by itself."""
+    rng = torch.Generator().manual_seed(seed)
+    output, target = torch.randn(size, generator=rng), torch.rand(size, generator=rng)
+    off = [np.diff(output.double().numpy(), axis=axis) - np.diff(target.double().numpy(), axis=axis) for axis in (2, 3)]
+    assert Edges()(output, target).item() == pytest.approx(sum(np.abs(o).mean() for o in off) / 2, rel=1e-5)
+
+
+def test_edges_know_no_tint(pictures):
+    """A step of 0.5 down the middle of four columns: a third of half of the differences; none for a picture as a whole."""
+    target = pictures(1, 3, 4, 4)
+    stepped = target.clone()
+    stepped[..., 2:] += 0.5
+    assert Edges()(stepped, target).item() == pytest.approx(0.5 / 3 / 2)
+    assert Edges()(target + 0.5, target).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_edges_need_neighbours(pictures):
+    """A row by itself has none below."""
+    with pytest.raises(srkit.ImageError, match="1×4 pixels; this loss needs at least 2×2"):
+        Edges()(pictures(1, 3, 1, 4), pictures(1, 3, 1, 4))

@@ -46,3 +46,18 @@ class Charbonnier:
         """(B, 3, H, W) float32 RGB in [0, 1], both → a scalar. Raises ImageError for anything else."""
         check_pictures(output, target)
         return torch.sqrt((output - target) ** 2 + self.eps).mean()
+
+
+@attrs.frozen
+class Edges:
+    """The mean of ``|∇output - ∇target|``, ∇ being a pixel's differences from its neighbours to the right and below.
+
+    Noise and edges weigh in it, a tint does not. Akin to the gradient difference loss of M. Mathieu, C. Couprie and Y. LeCun,
+    "Deep multi-scale video prediction beyond mean square error", ICLR 2016, equation 6, which compares sizes without signs.
+    """
+
+    def __call__(self, output: Tensor, target: Tensor) -> Tensor:
+        """(B, 3, H, W) float32 RGB in [0, 1], both, of 2 pixels a side at least → a scalar. Raises ImageError otherwise."""
+        check_pictures(output, target, least=2)
+        off = output - target
+        return (off.diff(dim=-1).abs().mean() + off.diff(dim=-2).abs().mean()) / 2
