@@ -8,6 +8,7 @@ _LOSSES = {
     "l1": ("pixels:L1", "Absolute differences."),
     "mse": ("pixels:MSE", "Squared differences."),
     "charbonnier": ("pixels:Charbonnier", "Absolute differences, smooth around 0."),
+    "checkerboard": ("pixels:Checkerboard", "What each pixel of the input leaves in the output: a grid."),
     "edges": ("pixels:Edges", "Absolute differences of what neighbours differ by."),
     "perceptual": ("perceptual:Perceptual", "Differences of what VGG sees, layer by layer; style."),
     "ldl": ("ldl:LDL", "Differences where they look like artefacts."),

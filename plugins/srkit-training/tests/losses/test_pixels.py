@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import srkit
-from srkit_training.losses.pixels import L1, MSE, Charbonnier, Edges
+from srkit_training.losses.pixels import L1, MSE, Charbonnier, Checkerboard, Edges
 
 FORMULAS = [
     (L1(), lambda d: np.abs(d)),
@@ -77,3 +77,23 @@ def test_edges_need_neighbours(pictures):
     """A row by itself has none below."""
     with pytest.raises(srkit.ImageError, match="1×4 pixels; this loss needs at least 2×2"):
         Edges()(pictures(1, 3, 1, 4), pictures(1, 3, 1, 4))
+
+
+def test_checkerboard_sees_what_all_cells_share(pictures):
+    """A pattern that repeats weighs, whatever its mean; where rows are swapped in every other row of cells, half is left."""
+    target = pictures(2, 3, 17, 14)  # four rows and three columns of cells, and some more
+    pattern = torch.tensor([[0.3, 0.1], [0.0, 0.0]]).repeat(2, 2)
+    loss = Checkerboard(scale=4)
+    grid = target.clone()
+    grid[..., :16, :12] += pattern.repeat(4, 3)
+    assert loss(grid, target).item() == pytest.approx((0.2 + 0 + 0.1 + 0.1) / 4)
+    assert loss(grid + 0.4, target).item() == pytest.approx((0.2 + 0 + 0.1 + 0.1) / 4)
+    turned = target.clone()
+    turned[..., :16, :12] += torch.cat([pattern, pattern.roll(1, 0)]).repeat(2, 3)
+    assert loss(turned, target).item() == pytest.approx(0.05)
+
+
+def test_checkerboard_needs_a_cell(pictures):
+    """A picture smaller than a cell has nothing that repeats."""
+    with pytest.raises(srkit.ImageError, match="3×8 pixels; this loss needs at least 4×4"):
+        Checkerboard()(pictures(1, 3, 3, 8), pictures(1, 3, 3, 8))

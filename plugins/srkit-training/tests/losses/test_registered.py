@@ -15,7 +15,7 @@ from srkit import plugins
 from srkit.testing import checks_of
 
 CHECKS = [(about, check) for about, check in checks_of("srkit-training") if about.startswith("loss ")]
-NAMES = ("charbonnier", "edges", "l1", "ldl", "lpips", "ms-ssim", "mse", "perceptual")
+NAMES = ("charbonnier", "checkerboard", "edges", "l1", "ldl", "lpips", "ms-ssim", "mse", "perceptual")
 EACH = pytest.mark.parametrize("name", NAMES)
 
 

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from srkit_datasets.options import number
+from srkit_datasets.options import number, whole
 
 from .pictures import check_pictures
 
@@ -61,3 +61,25 @@ class Edges:
         check_pictures(output, target, least=2)
         off = output - target
         return (off.diff(dim=-1).abs().mean() + off.diff(dim=-2).abs().mean()) / 2
+
+
+@attrs.frozen
+class Checkerboard:
+    """The mean absolute value of what is the same in all cells of ``scale`` × ``scale`` pixels of ``output - target``.
+
+    A cell is what one pixel of the network's input becomes; what it is off by as a whole does not count.
+    A. Odena, V. Dumoulin and C. Olah, "Deconvolution and Checkerboard Artifacts", Distill 2016, tell where such come from.
+    """
+
+    scale: int = whole(2, 16, 4)
+
+    def __call__(self, output: Tensor, target: Tensor) -> Tensor:
+        """(B, 3, H, W) float32 RGB in [0, 1], both → a scalar; rows and columns that make no whole cell are left out.
+
+        Raises ImageError for anything else, and for pictures smaller than a cell.
+        """
+        check_pictures(output, target, least=self.scale)
+        height, width = (side // self.scale * self.scale for side in output.shape[-2:])
+        off = (output - target)[..., :height, :width]
+        places = F.pixel_unshuffle(off, self.scale).mean((-2, -1)).unflatten(1, (3, -1))
+        return (places - places.mean(-1, keepdim=True)).abs().mean()
