@@ -161,8 +161,9 @@ WRONG = [
 @pytest.mark.parametrize(("override", "key", "words"), WRONG, ids=[override for override, _, _ in WRONG])
 def test_what_is_wrong_is_one_line_with_file_key_value_and_way_out(here, override, key, words):
     """FILE: KEY=VALUE: what is wrong and what was expected."""
-    line, *more = wrong([override])
-    assert not more, more
+    lines = wrong([override])
+    assert len(lines) == 1, lines
+    (line,) = lines
     assert line.startswith(f"{FILE}: {key}"), line
     assert words in line
     assert line.count(f"{FILE}: ") == 1
