@@ -31,9 +31,10 @@ def _closed_world(monkeypatch, tmp_path_factory):
     monkeypatch.setenv("SRKIT_OFFLINE", "1")
     monkeypatch.delenv("SRKIT_PLUGINS", raising=False)
     monkeypatch.delenv("SRKIT_TRACE_PLUGINS", raising=False)
-    yield
     from srkit import plugins
 
+    plugins._current = None  # collecting may have loaded some, before the first test of a process
+    yield
     plugins._current = None
 
 
