@@ -79,21 +79,32 @@ def test_edges_need_neighbours(pictures):
         Edges()(pictures(1, 3, 1, 4), pictures(1, 3, 1, 4))
 
 
-def test_checkerboard_sees_what_all_cells_share(pictures):
-    """A pattern that repeats weighs, whatever its mean; where rows are swapped in every other row of cells, half is left."""
-    target = pictures(2, 3, 17, 14)  # four rows and three columns of cells, and some more
+def test_checkerboard_sees_what_cells_share(pictures):
+    """A pattern that repeats weighs, whatever its mean; where every other row of cells has its rows swapped, half is left."""
+    target = pictures(2, 3, 17, 14)  # a window of 2×2 cells below another, and some more
     pattern = torch.tensor([[0.3, 0.1], [0.0, 0.0]]).repeat(2, 2)
-    loss = Checkerboard(scale=4)
+    loss = Checkerboard(scale=4, window=2)
     grid = target.clone()
-    grid[..., :16, :12] += pattern.repeat(4, 3)
+    grid[..., :16, :8] += pattern.repeat(4, 2)
     assert loss(grid, target).item() == pytest.approx((0.2 + 0 + 0.1 + 0.1) / 4)
     assert loss(grid + 0.4, target).item() == pytest.approx((0.2 + 0 + 0.1 + 0.1) / 4)
     turned = target.clone()
-    turned[..., :16, :12] += torch.cat([pattern, pattern.roll(1, 0)]).repeat(2, 3)
+    turned[..., :16, :8] += torch.cat([pattern, pattern.roll(1, 0)]).repeat(2, 2)
     assert loss(turned, target).item() == pytest.approx(0.05)
 
 
-def test_checkerboard_needs_a_cell(pictures):
-    """A picture smaller than a cell has nothing that repeats."""
-    with pytest.raises(srkit.ImageError, match="3×8 pixels; this loss needs at least 4×4"):
-        Checkerboard()(pictures(1, 3, 3, 8), pictures(1, 3, 3, 8))
+def test_checkerboard_looks_nearby(pictures):
+    """Patterns that differ from window to window weigh in full, though over all of the picture they cancel out."""
+    target = pictures(1, 3, 16, 8)
+    pattern = torch.tensor([[0.2, -0.2], [-0.2, 0.2]]).repeat(4, 4)
+    apart = torch.cat([pattern, -pattern])
+    assert Checkerboard(scale=2, window=4)(target + apart, target).item() == pytest.approx(0.2)
+    assert Checkerboard(scale=2, window=2)(target + apart, target).item() == pytest.approx(0.2)
+    across = torch.cat([pattern[:2], -pattern[:6], pattern[:6], -pattern[:2]])  # a row of cells of four, in each window
+    assert Checkerboard(scale=2, window=4)(target + across, target).item() == pytest.approx(0.1)
+
+
+def test_checkerboard_needs_a_window(pictures):
+    """A picture smaller than a window has nothing that repeats."""
+    with pytest.raises(srkit.ImageError, match="31×32 pixels; this loss needs at least 32×32"):
+        Checkerboard()(pictures(1, 3, 31, 32), pictures(1, 3, 31, 32))

@@ -65,21 +65,25 @@ class Edges:
 
 @attrs.frozen
 class Checkerboard:
-    """The mean absolute value of what is the same in all cells of ``scale`` × ``scale`` pixels of ``output - target``.
+    """The mean absolute value of what cells nearby, of ``scale`` × ``scale`` pixels of ``output - target``, have in common.
 
-    A cell is what one pixel of the network's input becomes; what it is off by as a whole does not count.
+    A cell is what one pixel of the network's input becomes; what it is off by as a whole does not count. Nearby is in windows
+    of ``window`` × ``window`` cells, for a grid need not be the same in dark and in bright parts of a picture.
     A. Odena, V. Dumoulin and C. Olah, "Deconvolution and Checkerboard Artifacts", Distill 2016, tell where such come from.
     """
 
     scale: int = whole(2, 16, 4)
+    window: int = whole(1, 256, 8)
 
     def __call__(self, output: Tensor, target: Tensor) -> Tensor:
-        """(B, 3, H, W) float32 RGB in [0, 1], both → a scalar; rows and columns that make no whole cell are left out.
+        """(B, 3, H, W) float32 RGB in [0, 1], both → a scalar; rows and columns that make no whole window are left out.
 
-        Raises ImageError for anything else, and for pictures smaller than a cell.
+        Raises ImageError for anything else, and for pictures smaller than a window.
         """
-        check_pictures(output, target, least=self.scale)
-        height, width = (side // self.scale * self.scale for side in output.shape[-2:])
+        side = self.scale * self.window
+        check_pictures(output, target, least=side)
+        height, width = (length // side * side for length in output.shape[-2:])
         off = (output - target)[..., :height, :width]
-        places = F.pixel_unshuffle(off, self.scale).mean((-2, -1)).reshape(-1, 3, self.scale**2)
-        return (places - places.mean(-1, keepdim=True)).abs().mean()
+        shared = F.avg_pool2d(F.pixel_unshuffle(off, self.scale), self.window)
+        places = shared.reshape(-1, 3, self.scale**2, height // side, width // side)
+        return (places - places.mean(2, keepdim=True)).abs().mean()
