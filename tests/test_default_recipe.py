@@ -111,21 +111,21 @@ def test_from_crops_to_cards(recipe, folder, features, monkeypatch, capfd):
         rows = [*csv.DictReader(file)]
     assert {row["degradation"] for row in rows} == {"clean", "second-order"}
     assert len(rows) == 2 * 2 * 4
-    assert "mixture" not in (folder / "srkit-compact-x4-faithful.md").read_text()
+    assert "itself, from nothing," in (folder / "srkit-compact-x4-faithful.md").read_text()
     card = (folder / "srkit-compact-x4-restoring.md").read_text()
     for line in (
         "| a | Ann | CC0-1.0 | debian/p 1 |",
+        "| `restoring-pixels.yml` | 2 | 0 h 0 min |",
         "| `restoring.yml` | 2 | 0 h 0 min |",
-        "| `restoring-photos.yml` | 2 | 0 h 0 min |",
         "2 held-out photos",
         "Trained on 1",
-        "a mixture, 0.5 of `restoring-pixels.yml` and 0.5 of `restoring-photos.yml`",
+        "itself, from srkit-compact-x4-faithful,",
     ):
         assert line in card
     assert "$" not in card
     before = (folder / "evaluation.csv").read_bytes()
     capfd.readouterr()
-    recipe["make"].main([str(folder), "--from", "crops", "--to", "restoring-photos", *given])
+    recipe["make"].main([str(folder), "--from", "crops", "--to", "restoring", *given])
     recipe["make"].main([str(folder), "--from", "evaluation", *given])
     assert (folder / "evaluation.csv").read_bytes() == before
     told = capfd.readouterr()

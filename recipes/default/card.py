@@ -30,23 +30,24 @@ ABOUT = {
     "srkit-compact-x4-restoring": (
         "It also removes noise, blur and JPEG artefacts, and gives detail that looks likely: for people who look at bad\n"
         "pictures.",
-        "Where it took off much, it leaves a faint grid, in squares of the input's pixels. It makes detail up;\n"
-        "where pictures are evidence, use srkit-compact-x4-faithful.",
+        "Where it took off much, it leaves little texture. It makes detail up; where pictures are evidence, use\n"
+        "srkit-compact-x4-faithful.",
     ),
 }
 """What each network is for, and what it cannot do."""
+ORIGIN = {
+    "srkit-compact-x4-faithful": "from nothing",
+    "srkit-compact-x4-restoring": "from srkit-compact-x4-faithful",
+}
+"""What its training began with."""
 
 
-def card(folder: Path, name: str, trained: Mapping[str, float], runs: Sequence[str]) -> str:
-    """The card of a network in Markdown.
-
-    ``folder``: that of make.py; ``trained``: the trainings that it is mixed of; ``runs``: all that led to it.
-    """
+def card(folder: Path, name: str, runs: Sequence[str]) -> str:
+    """The card of a network in Markdown. ``folder``: that of make.py; ``runs``: the network's trainings, in their order."""
     rows = evaluate.read_rows(folder / "evaluation.csv")
     sources = [*_sources(folder)]
     data = (folder / f"{name}.safetensors").read_bytes()
     about, limits = ABOUT[name]
-    mixture = " and ".join(f"{share} of `{run}.yml`" for run, share in trained.items())
     return Template((HERE / "card.md").read_text("utf-8")).substitute(
         name=name,
         about=about,
@@ -56,7 +57,7 @@ def card(folder: Path, name: str, trained: Mapping[str, float], runs: Sequence[s
         metrics=evaluate.summary(rows, [name]),
         photos=len({row["photo"] for row in rows}),
         training="\n".join(_training(folder, runs)),
-        mixture=f" The weights are a mixture, {mixture}." if len(trained) > 1 else "",
+        origin=ORIGIN[name],
         sources="\n".join(sources),
         trained=len(sources),
         commit=commit(),

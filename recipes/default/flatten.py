@@ -7,7 +7,6 @@ taken off, by least squares that hold the change small.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -24,13 +23,12 @@ SIDE = 41  # of a picture whose middle sees no border: more than twice the reach
 PENALTY = 1e-5  # on the squared change, relative to one colour's squared error
 
 
-def flatten(shares: Mapping[Path, float], target: Path) -> Path:
-    """Write the mixture of checkpoints, changed, to ``target``: float32 safetensors, with the card of the last."""
-    *_, last = shares
-    export(last, target, force=True)
+def flatten(checkpoint: Path, target: Path) -> Path:
+    """Write the weights of a training's checkpoint, changed, to ``target``: float32 safetensors, with their card."""
+    export(checkpoint, target, force=True)
     with safe_open(target, "pt") as file:
         metadata = file.metadata()
-    network = srkit.load_network(weights=shares).network
+    network = srkit.load_network(weights=target).network
     change(network)
     save_file(network.state_dict(), target, metadata)
     return target

@@ -7,14 +7,13 @@ and a training that was interrupted goes on to the very weights it would have ha
 
     photos            fetch the photos that scripts/photos.csv and evaluation.csv list (330 MB)
     crops             scale, draw, cut and pack what is trained with: crops.lmdb, less than 60 MB
-    faithful          train by pixels: clean inputs
-    restoring-pixels  train by pixels: bad inputs
-    restoring         train with a discriminator and by features
-    restoring-photos  go on with photos alone
-    weights           export both networks, in half precision
+    faithful          train by pixels, clean inputs, and export srkit-compact-x4-faithful, in half precision
+    restoring-pixels  go on from there, by pixels: bad inputs
+    restoring         go on with a discriminator and by features, and export srkit-compact-x4-restoring
     evaluation        measure them beside bicubic, Lanczos and Real-ESRGAN's networks: evaluation.csv
     cards             write the model cards, and compare the metrics with those published
 
+With --from restoring-pixels, what goes on is the faithful network that srkit-archs-realesrgan brings, unless FOLDER has one.
 To train elsewhere, with little to send: run --to crops here, take crops.lmdb and photos, but for photos/train, there, and
 go on with --from faithful.
 """
@@ -42,14 +41,9 @@ HERE = Path(__file__).resolve().parent
 FETCH = HERE.parents[1] / "scripts" / "fetch_photos.py"
 RESULTS = HERE / "results"
 BUNDLED = HERE.parents[1] / "plugins" / "srkit-archs-realesrgan" / "src" / "srkit_archs_realesrgan" / "weights"
-BY_FEATURES = ("restoring", "restoring-photos")
-RUNS = ("faithful", "restoring-pixels", *BY_FEATURES)
-NETWORKS: Mapping[str, Mapping[str, float]] = {
-    "srkit-compact-x4-faithful": {"faithful": 1},
-    # Network interpolation, ESRGAN (2018), section 3.4: more of the last training leaves a grid in what was noise.
-    "srkit-compact-x4-restoring": {"restoring-pixels": 0.5, "restoring-photos": 0.5},
-}
-"""What each is made of: shares of trainings."""
+FAITHFUL, RESTORING = "srkit-compact-x4-faithful", "srkit-compact-x4-restoring"
+NETWORKS: Mapping[str, Sequence[str]] = {FAITHFUL: ("faithful",), RESTORING: ("restoring-pixels", "restoring")}
+"""The trainings of each, in their order."""
 PEERS = ("realesr-general-x4v3", "RealESRGAN_x4plus")
 
 
@@ -127,32 +121,34 @@ def crops(making: Making) -> None:
     _srkit(making, ["dataset", "pack", "crops", "-o", "crops.lmdb"])
 
 
-def training(run: str) -> Callable[[Making], None]:
-    """The step that trains one of ``RUNS``."""
+def training(name: str, run: str) -> Callable[[Making], None]:
+    """The step of one training of a network; the last one's exports it."""
 
     def train(making: Making) -> None:
         shutil.copy(HERE / "degradation.yaml", making.folder)
+        if name == RESTORING and not (making.folder / f"{FAITHFUL}.safetensors").exists():
+            shutil.copy(BUNDLED / f"{FAITHFUL}.safetensors", making.folder)
         given = [*making.overrides]
-        if run in BY_FEATURES and making.vgg16:
+        if run == "restoring" and making.vgg16:
             given.append(f"trainer.options.losses.perceptual.weights={making.vgg16}")
-        if run in BY_FEATURES and making.lpips:
+        if run == "restoring" and making.lpips:
             given.append(f"validation.lpips_weights={json.dumps(making.lpips)}")
         options = [part for one in given for part in ("--set", one)] + ["--cpu"] * making.cpu
         _srkit(making, ["train", str(HERE / f"{run}.yml"), *options])
+        if run == NETWORKS[name][-1]:
+            _export(making, name, run)
 
     return train
 
 
-def weights(making: Making) -> None:
-    """Both networks, of the averages that were trained, made to leave flat areas flat, each with its card in the file."""
-    for name, trained in NETWORKS.items():
-        shares = {making.folder / "runs" / run / "checkpoints" / "latest.pt": share for run, share in trained.items()}
-        *_, last = trained
-        target = making.folder / f"{name}.safetensors"
-        if not target.exists() or target.stat().st_mtime < max(path.stat().st_mtime for path in shares):
-            source = flatten(shares, making.folder / "runs" / last / "flat.safetensors")
-            about = {"name": name, "licence": "BSD-3-Clause", "recipe": f"recipes/default/{last}.yml"}
-            export(source, target, half=True, force=True, card={**about, "commit": card.commit()})
+def _export(making: Making, name: str, run: str) -> None:
+    """The average of the weights that were trained, made to leave flat areas flat, with its card in the file."""
+    trained = making.folder / "runs" / run / "checkpoints" / "latest.pt"
+    target = making.folder / f"{name}.safetensors"
+    if not target.exists() or target.stat().st_mtime < trained.stat().st_mtime:
+        source = flatten(trained, making.folder / "runs" / run / "flat.safetensors")
+        about = {"name": name, "licence": "BSD-3-Clause", "recipe": f"recipes/default/{run}.yml"}
+        export(source, target, half=True, force=True, card={**about, "commit": card.commit()})
 
 
 def evaluation(making: Making) -> None:
@@ -169,10 +165,8 @@ def evaluation(making: Making) -> None:
 
 def write_cards(making: Making) -> None:
     """The model cards; says how far the metrics are from those published."""
-    for name, trained in NETWORKS.items():
-        *_, last = trained
-        runs = RUNS[: RUNS.index(last) + 1]  # each goes on from the one before
-        (making.folder / f"{name}.md").write_text(card.card(making.folder, name, trained, runs), "utf-8")
+    for name in _trained(making):
+        (making.folder / f"{name}.md").write_text(card.card(making.folder, name, NETWORKS[name]), "utf-8")
     sys.stdout.write(card.agreement(making.folder / "evaluation.csv", RESULTS / "evaluation.csv", [*NETWORKS]) + "\n")
 
 
@@ -180,20 +174,24 @@ def publish(making: Making) -> None:
     """Into the repository."""
     BUNDLED.mkdir(exist_ok=True)
     RESULTS.mkdir(exist_ok=True)
-    for name in NETWORKS:
+    shutil.copy(making.folder / "evaluation.csv", RESULTS)
+    for name in _trained(making):
         for kind in ("safetensors", "md"):
             shutil.copy(making.folder / f"{name}.{kind}", BUNDLED)
-    shutil.copy(making.folder / "evaluation.csv", RESULTS)
-    for run in RUNS:
-        for log in ("log", "validation"):
-            shutil.copy(making.folder / "runs" / run / f"{log}.csv", RESULTS / f"{run}-{log}.csv")
+        for run in NETWORKS[name]:
+            for log in ("log", "validation"):
+                shutil.copy(making.folder / "runs" / run / f"{log}.csv", RESULTS / f"{run}-{log}.csv")
+
+
+def _trained(making: Making) -> list[str]:
+    """The networks that were trained here; the other came with the package."""
+    return [name for name, runs in NETWORKS.items() if (making.folder / "runs" / runs[-1]).exists()]
 
 
 STEPS: dict[str, Callable[[Making], None]] = {
     "photos": photos,
     "crops": crops,
-    **{run: training(run) for run in RUNS},
-    "weights": weights,
+    **{run: training(name, run) for name, runs in NETWORKS.items() for run in runs},
     "evaluation": evaluation,
     "cards": write_cards,
 }
