@@ -1,13 +1,18 @@
-"""Make a trained network give pictures of one colour back as they are: a small change of its last convolution.
+"""Make a trained network leave one colour as it is, and grey grey: a small change of its last convolution.
 
-Training leaves a faint pattern on everything, a discriminator's more than pixels'. In a flat picture it is the same around
-every input pixel, and linear in the features before that convolution; as much of these as explains it over many colours is
-taken off, by least squares that hold the change small.
+Training leaves a faint pattern on everything, a discriminator's more than pixels', and lines that were grey get a tinge. In a
+picture of one colour the pattern is the same around every input pixel; what a grey picture's channels differ by is known as
+well; both are linear in what that convolution sees. As much as explains them is taken off, by least squares that count what
+else changes: in the pictures that it was trained with nothing should.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import safe_open
@@ -16,50 +21,77 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import srkit
+from srkit import plugins
 from srkit.export import export
 
 LEVELS = 10  # of each of red, green and blue
 SIDE = 41  # of a picture whose middle sees no border: more than twice the reach of 18 pixels
-PENALTY = 1e-5  # on the squared change, relative to one colour's squared error
+KEPT, GREY = 0.1, 0.1  # what a change of pictures, and a tinge of grey ones, weighs beside the pattern on one colour
+PENALTY = 1e-7  # of the change itself: without it, there may be many that are as good
+BATCHES = 8
 
 
-def flatten(checkpoint: Path, target: Path) -> Path:
-    """Write the weights of a training's checkpoint, changed, to ``target``: float32 safetensors, with their card."""
+def flatten(checkpoint: Path, target: Path, data: Mapping[str, Any]) -> Path:
+    """Write the weights of a training's checkpoint, changed, to ``target``: float32 safetensors, with their card.
+
+    ``data``: options of the ``realesrgan`` data set, whose inputs are the pictures that are to stay as they are.
+    """
     export(checkpoint, target, force=True)
     with safe_open(target, "pt") as file:
         metadata = file.metadata()
     network = srkit.load_network(weights=target).network
-    change(network)
+    dataset: srkit.Dataset = plugins.current().datasets.find("realesrgan").load(srkit.Dataset)
+    with closing(dataset.open(data, srkit.Feed(batch_size=8))) as batches:
+        change(network, [batch.lq for batch in islice(batches, BATCHES)])
     save_file(network.state_dict(), target, metadata)
     return target
 
 
 @torch.inference_mode()
-def change(network: nn.Module) -> None:
-    """Change the last convolution of an SRVGGNetCompact, in place."""
+def change(network: nn.Module, pictures: Iterable[Tensor]) -> None:
+    """Change the last convolution of an SRVGGNetCompact, in place; ``pictures``: (B, 3, H, W) RGB in [0, 1], each."""
     last = [module for module in network.modules() if isinstance(module, nn.Conv2d)][-1]
-    features, errors = _seen(network, last)
-    features = F.pad(features, (0, 1), value=1)  # of the bias
-    cost = torch.eye(features.shape[1], dtype=features.dtype) * PENALTY * len(features)
-    cost[-1, -1] = 0
-    solved = torch.linalg.solve(features.T @ features + cost, features.T @ errors).to(last.weight.dtype)
-    last.weight -= solved[:-1].T[..., None, None] / last.weight[0, 0].numel()
     assert last.bias is not None
+    flat, kept, grey = [], [], []
+    steps = torch.linspace(0, 1, LEVELS)
+    for colours in torch.cartesian_prod(steps, steps, steps)[..., None, None].split(100):
+        seen, made = _look(network, last, colours.expand(-1, -1, SIDE, SIDE), SIDE // 2)
+        flat.append(_products(seen, made - colours.repeat_interleave(last.out_channels // 3, 1).flatten(1)))
+    for picture in pictures:
+        seen, _ = _look(network, last, picture, 1)
+        kept.append(_products(seen, torch.zeros(len(seen), last.out_channels)))
+        seen, made = _look(network, last, picture.mean(1, keepdim=True).expand_as(picture), 1)
+        channels = made.unflatten(1, (3, -1))
+        grey.append(_products(seen, (channels - channels.mean(1, keepdim=True)).flatten(1)))
+    parts = [(1.0, flat), (KEPT, kept), (GREY, grey)]
+    left, right = (sum(weight * _mean(part, side) for weight, part in parts) for side in (0, 1))
+    left[:-1, :-1] += PENALTY * torch.eye(len(left) - 1)
+    solved = torch.linalg.solve(left, right).to(last.weight.dtype)
+    last.weight -= solved[:-1].T.reshape_as(last.weight)
     last.bias -= solved[-1]
 
 
-def _seen(network: nn.Module, last: nn.Conv2d) -> tuple[Tensor, Tensor]:
-    """Of each colour the features before ``last``, (N, C), and what the output is off by, (N, 3 · scale²); float64."""
-    steps = torch.linspace(0, 1, LEVELS)
+def _look(network: nn.Module, last: nn.Conv2d, pictures: Tensor, border: int) -> tuple[Tensor, Tensor]:
+    """What ``last`` sees at each place, (N, C + 1), with a 1 for its bias, and the network's output there, (N, 3 · scale²).
+
+    Places closer to the edge than ``border`` pixels are left out.
+    """
     features: list[Tensor] = []
-    errors: list[Tensor] = []
-    middle = (..., SIDE // 2, SIDE // 2)
-    hook = last.register_forward_pre_hook(lambda _, given: features.append(given[0][middle]))
-    for colours in torch.cartesian_prod(steps, steps, steps)[..., None, None].split(100):
-        flat = colours.expand(-1, -1, SIDE, SIDE)
-        made = network(flat)
-        scale = made.shape[-1] // SIDE
-        off = made - F.interpolate(flat, scale_factor=scale)
-        errors.append(F.pixel_unshuffle(off, scale)[middle])
+    hook = last.register_forward_pre_hook(lambda _, given: features.append(given[0]))
+    made = network(pictures)
     hook.remove()
-    return torch.cat(features).double(), torch.cat(errors).double()
+    height, width = pictures.shape[-2:]
+    around = features[0][..., border - 1 : height - border + 1, border - 1 : width - border + 1]
+    seen = F.unfold(around, last.kernel_size).transpose(1, 2).flatten(0, 1)
+    inside = F.pixel_unshuffle(made, made.shape[-1] // width)[..., border : height - border, border : width - border]
+    return F.pad(seen, (0, 1), value=1), inside.flatten(2).transpose(1, 2).flatten(0, 1)
+
+
+def _products(seen: Tensor, errors: Tensor) -> tuple[Tensor, Tensor, int]:
+    """Both sides of the normal equations, and of how many places they are."""
+    rows = seen.double()
+    return rows.T @ rows, rows.T @ errors.double(), len(rows)
+
+
+def _mean(parts: list[tuple[Tensor, Tensor, int]], side: int) -> Tensor:
+    return torch.stack([part[side] for part in parts]).sum(0) / sum(part[2] for part in parts)
