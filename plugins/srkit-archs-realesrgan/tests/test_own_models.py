@@ -1,6 +1,7 @@
 """The networks that come along: there without a network, small, well-behaved, and better than bicubic."""
 
 import hashlib
+import io
 from importlib import resources
 
 import numpy as np
@@ -95,3 +96,29 @@ def test_colour_is_enlarged_as_brightness_is(own):
     inside = np.hypot(rows, columns)[..., None] < 80
     disc = np.where(inside, (210, 60, 90), (60, 210, 90)).astype(np.uint8)
     assert gain_over_bicubic(own[1], disc) > {"faithful": 1, "restoring": -1}[flavour(own)]
+
+
+def test_no_grid_where_noise_and_jpeg_were(photo):
+    """Of what the restoring network makes of a bad picture, less than half a level is the same in all cells nearby."""
+    image = pytest.importorskip("PIL.Image")
+    noisy = photo[:128, :128] + np.random.default_rng(0).normal(0, 12, (128, 128, 3))
+    file = io.BytesIO()
+    image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(file, "jpeg", quality=60)
+    bad = np.asarray(image.open(file))
+    grid = shared_by_cells(srkit.upscale(bad, model=OWN[0], device="cpu", engine="whole"))
+    assert np.median(grid) < 0.4
+    assert np.quantile(grid, 0.9) < 0.8
+
+
+def shared_by_cells(picture):
+    """The root mean square, in levels, of what 8×8 cells of 4×4 pixels share, in each such window of (H, W, 3) uint8.
+
+    Seen is what is finer than a cell. What they share by chance is taken off.
+    """
+    cells = torch.from_numpy(picture).permute(2, 0, 1)[:, None].float()
+    weights = torch.tensor([0.5, 1, 1, 1, 0.5]) / 4
+    fine = cells - torch.nn.functional.conv2d(cells, weights.outer(weights)[None, None], padding=2)
+    windows = fine[:, 0, 32:-32, 32:-32].unfold(1, 32, 32).unfold(2, 32, 32)
+    cells = windows.unflatten(-1, (8, 4)).unflatten(-3, (8, 4))
+    squares = cells.mean((3, 5)) ** 2 - cells.var((3, 5)) / 64
+    return squares.mean((0, 3, 4)).clamp(min=0).sqrt().numpy()
