@@ -44,7 +44,7 @@ BUNDLED = HERE.parents[1] / "plugins" / "srkit-archs-realesrgan" / "src" / "srki
 FAITHFUL, RESTORING = "srkit-compact-x4-faithful", "srkit-compact-x4-restoring"
 NETWORKS: Mapping[str, Sequence[str]] = {FAITHFUL: ("faithful",), RESTORING: ("restoring-pixels", "restoring")}
 """The trainings of each, in their order."""
-KEPT = {"scale": 4, "gt_size": 128, "crop": 192, "pool": 0, "rotate": False}
+INPUTS = {"scale": 4, "gt_size": 128, "crop": 192, "pool": 0, "rotate": False}
 """How pictures are cut that the last change of a network is to leave as they are."""
 PEERS = ("realesr-general-x4v3", "RealESRGAN_x4plus")
 
@@ -149,7 +149,7 @@ def _export(making: Making, name: str, run: str) -> None:
     target = making.folder / f"{name}.safetensors"
     if not target.exists() or target.stat().st_mtime < trained.stat().st_mtime:
         data = {"targets": str(making.folder / "crops.lmdb"), "degradation": str(making.folder / "degradation.yaml")}
-        source = flatten(trained, making.folder / "runs" / run / "flat.safetensors", {**data, **KEPT})
+        source = flatten(trained, making.folder / "runs" / run / "flat.safetensors", {**data, **INPUTS})
         about = {"name": name, "licence": "BSD-3-Clause", "recipe": f"recipes/default/{run}.yml"}
         export(source, target, half=True, force=True, card={**about, "commit": card.commit()})
 
