@@ -206,6 +206,24 @@ def test_pages_follow_from_their_numbers(recipe, tmp_path):
     assert np.ptp(np.asarray(page(1)), axis=2).max() > 0
 
 
+def test_flat_pictures_are_made_flat(recipe, monkeypatch):
+    """The pattern that a network puts on pictures of one colour all but vanishes, where nothing else counts."""
+    torch.manual_seed(0)
+    network = SRVGGNetCompact(num_feat=32, num_conv=2, upscale=4).eval()
+    colours = torch.rand(20, 3, 1, 1, generator=torch.Generator().manual_seed(1)).expand(-1, -1, 41, 41)
+
+    def off():
+        with torch.inference_mode():
+            made = network(colours) - torch.nn.functional.interpolate(colours, scale_factor=4)
+        return made[..., 64:-64, 64:-64].abs().max()
+
+    before = off()
+    monkeypatch.setattr(recipe["flatten"], "KEPT", 0)
+    monkeypatch.setattr(recipe["flatten"], "GREY", 0)
+    recipe["flatten"].change(network, [colours])
+    assert off() < before / 20
+
+
 def test_flat_is_made_flat_and_grey_grey(recipe):
     """The pattern on pictures of one colour all but vanishes, and most of a tinge of grey ones; others hardly change."""
     torch.manual_seed(0)

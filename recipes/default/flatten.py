@@ -63,8 +63,10 @@ def change(network: nn.Module, pictures: Iterable[Tensor]) -> None:
         seen, made = _look(network, last, picture.mean(1, keepdim=True).expand_as(picture), 1)
         channels = made.unflatten(1, (3, -1))
         grey.append(_products(seen, (channels - channels.mean(1, keepdim=True)).flatten(1)))
-    parts = [(1.0, flat), (KEPT, kept), (GREY, grey)]
-    left, right = (sum(weight * _mean(part, side) for weight, part in parts) for side in (0, 1))
+    left, right = _mean(flat)
+    for weight, parts in ((KEPT, kept), (GREY, grey)):
+        more, wanted = _mean(parts)
+        left, right = left + weight * more, right + weight * wanted
     left[:-1, :-1] += PENALTY * torch.eye(len(left) - 1)
     solved = torch.linalg.solve(left, right).to(last.weight.dtype)
     last.weight -= solved[:-1].T.reshape_as(last.weight)
@@ -93,5 +95,7 @@ def _products(seen: Tensor, errors: Tensor) -> tuple[Tensor, Tensor, int]:
     return rows.T @ rows, rows.T @ errors.double(), len(rows)
 
 
-def _mean(parts: list[tuple[Tensor, Tensor, int]], side: int) -> Tensor:
-    return torch.stack([part[side] for part in parts]).sum(0) / sum(part[2] for part in parts)
+def _mean(parts: Iterable[tuple[Tensor, Tensor, int]]) -> tuple[Tensor, Tensor]:
+    """Both sides, of one place."""
+    left, right, places = map(sum, zip(*parts, strict=True))
+    return left / places, right / places
