@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import ctypes
 import re
 
@@ -26,6 +27,53 @@ LANES = [Lanes(16, 32), Lanes(8, 16), Lanes(4, 32), Lanes(4, 16)]
 aten = torch.ops.aten
 
 
+def emulated(shape, lanes, original=kernel.text):
+    """A kernel's text; where it is of bfloat16, in words that every processor understands."""
+    text, count = original(shape, lanes), lanes.count
+    found = re.search(r"declare .*(@llvm.x86.avx512bf16.\S+?)\(.*", text)
+    if not found:
+        return text
+
+    def every(number, n=count):
+        return f"<{', '.join([f'i32 {number}'] * n)}>"
+
+    sums, pairs, bits = f"<{count} x float>", f"<{2 * count} x bfloat>", f"<{count} x i32>"
+    lines = [f"declare {sums} @llvm.fma.v{count}f32({sums}, {sums}, {sums})"]
+    lines.append(f"define {sums} @multiplied({sums} %s, {pairs} %a, {pairs} %b) {{")
+    for name in "ab":
+        lines.append(f"%{name}i = bitcast {pairs} %{name} to {bits}")
+        for half, how in (("l", f"shl {bits} %{name}i, {every(16)}"), ("h", f"and {bits} %{name}i, {every(-65536)}")):
+            lines.append(f"%{name}{half}i = {how}")
+            lines.append(f"%{name}{half} = bitcast {bits} %{name}{half}i to {sums}")
+    lines.append(f"%t = call {sums} @llvm.fma.v{count}f32({sums} %al, {sums} %bl, {sums} %s)")
+    lines.append(f"%u = call {sums} @llvm.fma.v{count}f32({sums} %ah, {sums} %bh, {sums} %t)")
+    lines.append(f"ret {sums} %u\n}}")
+    rounding = re.compile(r"fptrunc (<(\d+) x float>) (\S+) to (<\d+ x bfloat>)")
+    for n in {int(size) for _, size, _, _ in rounding.findall(text)}:
+        bits, short = f"<{n} x i32>", f"<{n} x i16>"
+        lines.append(f"define <{n} x bfloat> @rounded{n}(<{n} x float> %x) {{")
+        lines.append(f"%i = bitcast <{n} x float> %x to {bits}")
+        lines.append(f"%h = lshr {bits} %i, {every(16, n)}")  # to the nearest; of two, to the even one
+        lines.append(f"%o = and {bits} %h, {every(1, n)}")
+        lines.append(f"%p = add {bits} %i, {every(32767, n)}")
+        lines.append(f"%q = add {bits} %p, %o")
+        lines.append(f"%r = lshr {bits} %q, {every(16, n)}")
+        lines.append(f"%s = trunc {bits} %r to {short}")
+        lines.append(f"%y = bitcast {short} %s to <{n} x bfloat>")
+        lines.append(f"ret <{n} x bfloat> %y\n}}")
+    text = rounding.sub(r"call \4 @rounded\2(\1 \3)", text)
+    return text.replace(found[0], "\n".join(lines)).replace(found[1], "@multiplied")
+
+
+@pytest.fixture
+def pairs(monkeypatch, fresh_kernels):
+    """A processor that multiplies pairs of bfloat16, or one that seems to."""
+    if not kernel.multiplies_pairs():
+        monkeypatch.setattr(kernel, "multiplies_pairs", lambda: True)
+        monkeypatch.setattr(kernel, "text", emulated)
+    monkeypatch.setattr(fused, "matrix_units", lambda: False)
+
+
 def whole_numbers(generator, *sizes):
     """Values whose sums of products are exact in any order, (B, C, H, W) channels-last if of four axes."""
     values = torch.randint(-9, 10, sizes, generator=generator).float()
@@ -40,7 +88,8 @@ def whole_numbers(generator, *sizes):
     size=st.tuples(st.integers(1, 3), st.integers(1, 9), st.integers(1, 40)),
     data=st.data(),
 )
-def test_every_pixel_is_the_convolutions(lanes, taps, channels, size, data):
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_every_pixel_is_the_convolutions(dtype, lanes, taps, channels, size, data):
     """Of any size, kernel, padding and strides in memory, on any processor's registers, every value is the right one."""
     (given_channels, made), (batch, height, width) = channels, size
     pad = data.draw(st.integers(0, taps[1] - 1))
@@ -52,9 +101,9 @@ def test_every_pixel_is_the_convolutions(lanes, taps, channels, size, data):
     each = data.draw(st.sampled_from([1, 2, 4, 16, 32])) if "spread" in kinds else 1
     made = -(-made // each) * each
     g = torch.Generator().manual_seed(data.draw(st.integers(0, 99)))
-    strip = whole_numbers(g, batch, height + taps[0] - 1, width, pixel)[:, :given_channels]
+    strip = whole_numbers(g, batch, height + taps[0] - 1, width, pixel).to(dtype)[:, :given_channels]
     weight, bias = whole_numbers(g, made, *taps, given_channels), whole_numbers(g, made)
-    expected = F.conv2d(strip.contiguous(), weight.contiguous(), bias, padding=(0, pad))
+    expected = F.conv2d(strip.float().contiguous(), weight.contiguous(), bias, padding=(0, pad))
     steps, parameters, others = [], [], []
     for kind in kinds:
         step, values = Step(kind, float(each) if kind == "spread" else 0.5), torch.tensor(0.5)
@@ -63,17 +112,20 @@ def test_every_pixel_is_the_convolutions(lanes, taps, channels, size, data):
         steps.append(step)
         if step.has_picture:
             count = made // each if kind == "spread" else made
-            values = whole_numbers(g, batch, *expected.shape[2:], count + 3)[:, 2 : 2 + count]
+            values = whole_numbers(g, batch, *expected.shape[2:], count + 3).to(dtype)[:, 2 : 2 + count]
             others.append(values)
         elif step.has_parameter:
             values = whole_numbers(g, made)
             parameters.append(values)
-        expected = TORCH[kind](expected, values)
-    shape = Shape(taps, pad, made, pixel, fused._unroll(given_channels), tuple(steps))
-    run = fused._fused(shape, lanes, fused.pack(weight, lanes), bias, parameters)
-    store = torch.full((batch, height, expected.shape[3], made + 4), 77.0)
+        expected = TORCH[kind](expected, values.float())
+    shape = fused.shape_of(taps, pad, (given_channels, made), pixel, steps, dtype is torch.bfloat16)
+    expected = expected.to(dtype)
+    store = torch.full((batch, height, expected.shape[3], made + 4), 77.0, dtype=dtype)
     out = store[..., 3 : 3 + made].permute(0, 3, 1, 2)
     with pytest.MonkeyPatch.context() as patch:
+        if not kernel.multiplies_pairs():
+            patch.setattr(kernel, "text", emulated)
+        run = fused._fused(shape, lanes, fused.pack(weight.to(dtype), lanes), bias, parameters)
         patch.setattr(
             fused, "NEAR", data.draw(st.sampled_from([1, 3000, fused.NEAR]))
         )  # jobs of few columns, or of all
@@ -243,7 +295,30 @@ def test_a_library_without_openmp(monkeypatch):
     team._team.cache_clear()
 
 
-def test_half_precision_is_the_same_for_any_step(network, image):
+def test_half_precision_goes_into_kernels_too(network, image, pairs):
+    """In bfloat16 kernels do what they do in float32; the result is as near to float32's as torch's is in bfloat16."""
+    stream = prepared(copy.deepcopy(network), torch.bfloat16)
+    assert steps_of(stream)[:5] == [["relu"], ["leaky", "add"], ["prelu"], ["scale", "add"], ["gain"]]
+    with torch.no_grad():
+        expected = forward(network, image)
+        plain = forward(network.bfloat16(), image.bfloat16())
+    found = run(stream, image)
+    assert found.dtype is torch.bfloat16
+    error, plain_error = ((result.float() - expected).square().mean() for result in (found, plain))
+    assert error <= 1.1 * plain_error
+
+
+def test_half_precision_falls_back(network, image, pairs, monkeypatch):
+    """A kernel for bfloat16 that is wrong is noticed, and torch computes what it would have."""
+    original = kernel.text
+    monkeypatch.setattr(kernel, "text", lambda *args: re.sub(*CHANGES["subtracted"], original(*args)))
+    stream = prepared(copy.deepcopy(network), torch.bfloat16)
+    assert not any(steps_of(stream))
+    with torch.no_grad():
+        assert (run(stream, image).float() - forward(network, image)).abs().max() < 0.02
+
+
+def test_half_precision_is_the_same_for_any_step(network, image, pairs):
     """In bfloat16 the kernels' result does not depend on the strips either."""
     stream = prepared(network, torch.bfloat16)
     with torch.no_grad():

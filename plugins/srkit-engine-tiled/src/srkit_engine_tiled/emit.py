@@ -60,9 +60,9 @@ class Code:
         """The larger of whole numbers."""
         return self(f"select i1 {self(f'icmp sgt i64 {a}, {b}')}, i64 {a}, i64 {b}")
 
-    def at(self, pointer: Value, values: Value | int) -> Value:
-        """A pointer so many floats further."""
-        return self(f"getelementptr float, ptr {pointer}, i64 {values}")
+    def at(self, pointer: Value, values: Value | int, kind: str = "float") -> Value:
+        """A pointer so many values of a type further."""
+        return self(f"getelementptr {kind}, ptr {pointer}, i64 {values}")
 
     def loop(
         self,

@@ -11,6 +11,7 @@ from torch import nn
 import srkit
 from srkit.whole import channels_last
 
+from .fused import computed_fast
 from .graph import Tracer
 from .record import CudaGraphs
 from .side import SideBySide
@@ -37,18 +38,14 @@ class StreamingEngine:
 def _stream_on(device: torch.device, network: nn.Module, settings: srkit.Settings) -> RowStream:
     settings = attrs.evolve(settings, device=device, beside=())
     network.to(device, settings.dtype)
-    if device.type == "cpu" and settings.dtype is not torch.float32 and not _matrix_units():
-        # Without matrix units a CPU convolves faster in float32 than in 16 bits, and no less exactly.
+    if device.type == "cpu" and not computed_fast(settings.dtype):
+        # Where nothing multiplies 16 bits faster, a CPU convolves faster in float32, and no less exactly.
         network.float()
     channels_last(network)
     capture = CudaGraphs() if device.type == "cuda" else None
     stream = RowStream(network, settings, Tracer(network, settings.traits), capture)
     stream.warm()
     return stream
-
-
-def _matrix_units() -> bool:
-    return bool(torch.cpu._is_amx_tile_supported())  # noqa: SLF001 -- torch offers no other way to ask
 
 
 def _prepare_torch() -> None:

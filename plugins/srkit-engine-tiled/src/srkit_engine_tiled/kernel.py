@@ -5,6 +5,9 @@ order, from zero; the bias is added at the end. So oneDNN's channels-last kernel
 does this one; whether torch's do it at hand is tried out (:mod:`.fused`). What is gained: a pixel of the input may lie
 anywhere, so channels of a larger store need no copy; what follows pixel by pixel is done while the values are in registers;
 and they are written where they belong.
+
+Of bfloat16, processors with AVX512-BF16 multiply two input channels at once and add both products to a sum in float32. Sums
+stay in float32 until all that follows is done, and are rounded once, where torch rounds after every operator.
 """
 
 from __future__ import annotations
@@ -24,15 +27,19 @@ from .emit import Code, Value, constant
 from .steps import Step
 
 FIELDS = (
-    "next", "jobs", "parts", "rows", "height", "columns", "width", "input channels",
+    "next", "jobs", "parts", "rows", "height", "columns", "width", "depth",
     "x", "x picture", "x row", "w", "bias", "out", "out picture", "out row", "out pixel",
 )  # fmt: skip
-"""What a kernel is told each time: 64-bit numbers, pointers among them, strides in floats.
+"""What a kernel is told each time: 64-bit numbers, pointers among them, strides in values; depth is of products.
 
 A job is a block of ``rows`` rows of one of ``parts`` blocks of ``columns`` columns, of which the last may have more; ``next``
 is the first that nobody has taken. Then come, of each further picture, its pointer and three strides, and a pointer to each
 parameter per channel.
 """
+
+BYTES = {"float": 4, "bfloat": 2}
+LINE = 64
+"""Bytes that a cache takes in at once."""
 
 
 @attrs.frozen
@@ -48,7 +55,8 @@ class Shape:
     """All that is compiled into a kernel.
 
     ``taps``: rows and columns of the convolution; ``pad``: columns of zeros on the left; ``channels``: of the output;
-    ``pixel``: floats from one pixel of the input to the next; ``unroll``: what divides the input channels.
+    ``pixel``: values from one pixel of the input to the next; ``unroll``: what divides the depth. ``half``: pictures and
+    weights are of bfloat16, and ``pairs`` of input channels make a product; else each does, and is the depth.
     """
 
     taps: tuple[int, int]
@@ -57,6 +65,8 @@ class Shape:
     pixel: int
     unroll: int
     steps: tuple[Step, ...] = ()
+    half: bool = False
+    pairs: bool = False
 
 
 @attrs.frozen
@@ -115,6 +125,17 @@ def processor() -> Lanes | None:
     return Lanes(4, 32) if binding.get_process_triple().startswith(("aarch64", "arm64")) else None
 
 
+@functools.lru_cache(1)
+def multiplies_pairs() -> bool:
+    """Whether this processor multiplies pairs of bfloat16."""
+    if processor() is None:
+        return False
+    from llvmlite import binding
+
+    features = binding.get_host_cpu_features()
+    return bool(features.get("avx512bf16") and features.get("avx512vl"))
+
+
 @functools.lru_cache(512)
 def compiled(shape: Shape, width: Lanes) -> Kernel:
     """The kernel of a shape; some 50 ms the first time."""
@@ -167,10 +188,10 @@ def text(shape: Shape, width: Lanes) -> str:
     """The kernel in LLVM's language."""
     writer = _Writer(shape, width)
     writer.write()
-    vector = f"<{width.count} x float>"
     return "\n".join(
         [
-            f"declare {vector} @llvm.fma.v{width.count}f32({vector}, {vector}, {vector})",
+            f"declare {writer.vector} {writer.product}({', '.join(writer.operands)})",
+            "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)",
             "define void @kernel(ptr %args) {",
             *writer.code.lines,
             "}",
@@ -185,6 +206,14 @@ class _Writer:
         self.shape, self.lanes = shape, width
         self.code = Code()
         self.vector = f"<{width.count} x float>"
+        self.element = "bfloat" if shape.half else "float"
+        if shape.half:
+            pairs = f"<{2 * width.count} x bfloat>"
+            self.product = f"@llvm.x86.avx512bf16.dpbf16ps.{32 * width.count}"
+            self.operands = (self.vector, pairs, pairs)
+        else:
+            self.product = f"@llvm.fma.v{width.count}f32"
+            self.operands = (self.vector, self.vector, self.vector)
         self.given: dict[str, Value] = {}
 
     def write(self) -> None:
@@ -226,7 +255,7 @@ class _Writer:
         right = code(f"select i1 {is_last}, i64 {code.add(given['width'], shape.pad - after)}, i64 {outer}")
         for group in groups(shape.channels, self.lanes):
             size = group.vectors * self.lanes.count
-            area = code.mul(given["input channels"], shape.taps[0] * shape.taps[1])
+            area = code.mul(given["depth"], shape.taps[0] * shape.taps[1])
             before = code.mul(area, group.first * self.lanes.count)
 
             def one(
@@ -298,22 +327,24 @@ class _Writer:
             code.mul(y, given["x row"]),
             code.mul(code.add(p, -shape.pad), shape.pixel),
         )
-        x, channels = code.at(given["x"], corner), given["input channels"]
-        row = code.mul(channels, size * shape.taps[1])
+        x, depth = code.at(given["x"], corner, self.element), given["depth"]
+        row = code.mul(depth, size * shape.taps[1])
+        if columns > 1:
+            self._fetch(code.at(x, code.mul(given["x row"], shape.taps[0]), self.element), columns)
 
         def down(j: Value, sums: list[Value]) -> list[Value]:
-            x_row, w_row = code.at(x, code.mul(j, given["x row"])), code.at(weights, code.mul(j, row))
+            x_row = code.at(x, code.mul(j, given["x row"]), self.element)
+            w_row = code.at(weights, code.mul(j, row))
 
             def across(k: Value, sums: list[Value]) -> list[Value]:
-                x_tap = code.at(x_row, code.mul(k, shape.pixel))
-                w_tap = code.at(w_row, code.mul(code.mul(k, channels), size))
+                x_tap = code.at(x_row, code.mul(k, shape.pixel), self.element)
+                w_tap = code.at(w_row, code.mul(code.mul(k, depth), size))
 
                 def deep(c: Value, sums: list[Value]) -> list[Value]:
-                    return self._products(
-                        group.vectors, columns, code.at(x_tap, c), code.at(w_tap, code.mul(c, size)), sums
-                    )
+                    x = code.at(x_tap, code.mul(c, 2) if shape.pairs else c, self.element)
+                    return self._products(group.vectors, columns, x, code.at(w_tap, code.mul(c, size)), sums)
 
-                return code.loop(0, channels, shape.unroll, deep, self.vector, sums)
+                return code.loop(0, depth, shape.unroll, deep, self.vector, sums)
 
             return code.loop(*taps, 1, across, self.vector, sums)
 
@@ -332,18 +363,44 @@ class _Writer:
                 value = self._steps(value, parameters, place, min(partial, self.lanes.count))
                 self._store(value, self._pixel("out", place), min(partial, self.lanes.count))
 
+    def _fetch(self, x: Value, columns: int) -> None:
+        """Bring near what the pixels below will need, while these are computed."""
+        code, line = self.code, LINE // BYTES[self.element]
+
+        def some(c: Value, _: list[Value]) -> list[Value]:
+            for t in range(columns):
+                place = code.at(x, code.add(c, (t + self.shape.pad) * self.shape.pixel), self.element)
+                code.do(f"call void @llvm.prefetch.p0(ptr {place}, i32 0, i32 2, i32 1)")  # into the second cache
+            return []
+
+        code.loop(0, code.mul(self.given["depth"], 1 + self.shape.pairs), line, some)
+
     def _products(self, vectors: int, columns: int, x: Value, w: Value, sums: Sequence[Value]) -> list[Value]:
         """Some input channels more."""
-        code, width, sums = self.code, self.lanes.count, list(sums)
-        for u in range(self.shape.unroll):
-            loaded = [self._load(code.at(w, (u * vectors + v) * width)) for v in range(vectors)]
+        code, shape, sums = self.code, self.shape, list(sums)
+        kind, width = self.operands[1], self.lanes.count
+        for u in range(shape.unroll):
+            places = [code.at(w, (u * vectors + v) * width) for v in range(vectors)]
+            loaded = [code(f"load {kind}, ptr {place}, align 4") for place in places]
             for t in range(columns):
-                pixel = self._splat(code(f"load float, ptr {code.at(x, t * self.shape.pixel + u)}"))
+                pixel = self._pixels(code.at(x, t * shape.pixel + u * (1 + shape.pairs), self.element))
                 for v, weight in enumerate(loaded):
                     place = t * vectors + v
-                    operands = ", ".join(f"{self.vector} {value}" for value in (pixel, weight, sums[place]))
-                    sums[place] = code(f"call {self.vector} @llvm.fma.v{width}f32({operands})")
+                    values = (sums[place], pixel, weight) if shape.half else (pixel, weight, sums[place])
+                    operands = ", ".join(f"{of} {value}" for of, value in zip(self.operands, values, strict=True))
+                    sums[place] = code(f"call {self.vector} {self.product}({operands})")
         return sums
+
+    def _pixels(self, pointer: Value) -> Value:
+        """An input channel, or a pair, as often as there are lanes."""
+        code, shape = self.code, self.shape
+        if not shape.half:
+            return self._splat(code(f"load float, ptr {pointer}"))
+        if shape.pairs:
+            pair = code(f"load i32, ptr {pointer}, align 2")
+        else:  # with a zero beside it
+            pair = code(f"zext i16 {code(f'load i16, ptr {pointer}')} to i32")
+        return code(f"bitcast {self.vector} {self._splat(code(f'bitcast i32 {pair} to float'))} to {self.operands[1]}")
 
     def _steps(
         self, value: Value, parameters: dict[int, Value], place: tuple[Value, Value, Value, Value], count: int
@@ -370,45 +427,51 @@ class _Writer:
         *where, channel = place
         pointer = self._pixel(name, (where[0], where[1], where[2], self.code(f"sdiv i64 {channel}, {each}")))
         if each == 1:
-            return self._load(pointer, count)
-        if each >= self.lanes.count:
-            return self._splat(self.code(f"load float, ptr {pointer}"))
+            return self._load(pointer, count, self.element)
         width = self.lanes.count
-        return self._shuffle(self._load(pointer, -(-count // each)), width, [i // each for i in range(width)])
+        few = self._load(pointer, -(-count // each), self.element)
+        return self._shuffle(few, width, [i // each for i in range(width)])
 
     def _pixel(self, name: str, place: tuple[Value, Value, Value, Value]) -> Value:
         """Where channels of a pixel lie in one of the pictures."""
         code, given = self.code, self.given
         picture, y, p, channel = place
         strides = ((picture, "picture"), (y, "row"), (p, "pixel"))
-        return code.at(given[name], code.add(channel, *(code.mul(n, given[f"{name} {kind}"]) for n, kind in strides)))
+        values = code.add(channel, *(code.mul(n, given[f"{name} {kind}"]) for n, kind in strides))
+        return code.at(given[name], values, self.element)
 
     def _splat(self, value: Value) -> Value:
         one = self.code(f"insertelement {self.vector} poison, float {value}, i32 0")
         mask = f"<{self.lanes.count} x i32> zeroinitializer"
         return self.code(f"shufflevector {self.vector} {one}, {self.vector} poison, {mask}")
 
-    def _load(self, pointer: Value, count: int | None = None) -> Value:
-        """A register, or its first ``count`` values."""
+    def _load(self, pointer: Value, count: int | None = None, element: str = "float") -> Value:
+        """A register, or its first ``count`` values; as float32, of whatever ``element``."""
         width = self.lanes.count
         if count is None or count == width:
-            return self.code(f"load {self.vector}, ptr {pointer}, align 4")
+            return self._read(pointer, width, element)
         whole = "zeroinitializer"
         for first, size in _powers(count):
-            part = self.code(f"load <{size} x float>, ptr {self.code.at(pointer, first)}, align 4")
+            part = self._read(self.code.at(pointer, first, element), size, element)
             spread = self._shuffle(part, size, [min(i, size - 1) for i in range(width)])
             order = [i + width - first if first <= i < first + size else i for i in range(width)]
             whole = self._shuffle(whole, width, order, spread)
         return whole
 
+    def _read(self, pointer: Value, count: int, element: str) -> Value:
+        values = self.code(f"load <{count} x {element}>, ptr {pointer}, align {BYTES[element]}")
+        return values if element == "float" else self.code(f"fpext <{count} x bfloat> {values} to <{count} x float>")
+
     def _store(self, value: Value, pointer: Value, count: int) -> None:
         """A register, or its first ``count`` values."""
-        if count == self.lanes.count:
-            self.code.do(f"store {self.vector} {value}, ptr {pointer}, align 4")
-            return
         for first, size in _powers(count):
-            part = self._shuffle(value, self.lanes.count, range(first, first + size))
-            self.code.do(f"store <{size} x float> {part}, ptr {self.code.at(pointer, first)}, align 4")
+            part = value
+            if count < self.lanes.count:
+                part = self._shuffle(value, self.lanes.count, range(first, first + size))
+            if self.shape.half:
+                part = self.code(f"fptrunc <{size} x float> {part} to <{size} x bfloat>")
+            place = self.code.at(pointer, first, self.element)
+            self.code.do(f"store <{size} x {self.element}> {part}, ptr {place}, align {BYTES[self.element]}")
 
     def _shuffle(self, value: Value, width: int, order: Sequence[int], other: Value = "poison") -> Value:
         """Values of ``value``, and behind them of ``other``, in another order."""
