@@ -139,12 +139,17 @@ def multiplies_pairs() -> bool:
 @functools.lru_cache(512)
 def compiled(shape: Shape, width: Lanes) -> Kernel:
     """The kernel of a shape; some 50 ms the first time."""
+    return assembled(text(shape, width))
+
+
+def assembled(text: str) -> Kernel:
+    """The function ``kernel`` of a text in LLVM's language."""
     from llvmlite import binding
 
     with _lock:
         binding.initialize_native_target()
         binding.initialize_native_asmprinter()
-        module = binding.parse_assembly(text(shape, width))
+        module = binding.parse_assembly(text)
         module.verify()
         features = binding.get_host_cpu_features()
         features["prefer-256-bit"] = False
