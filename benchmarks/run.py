@@ -63,7 +63,7 @@ networks, optimisers and average. Below, what an update consists of with the sec
 
 
 def processor() -> str:
-    """Its name, and the instructions for bfloat16 that it has: without amx_bf16 that is no faster than float32."""
+    """Its name, and the instructions for bfloat16 that it has: without any, that is no faster than float32."""
     cpuinfo = Path("/proc/cpuinfo")
     if not cpuinfo.exists():
         return platform.processor() or platform.machine()
