@@ -40,7 +40,9 @@ random. Each side has a process of its own, in which nobody else sets anything, 
 exporting, compiling) is not timed. The ratios are streaming's time by the other side's:
 below 1, streaming is faster. Where there is more than one run, sides whose results differ from plain torch's are left
 out, but for the tiles, which have seams. The time of the bare convolution (64 to 64 channels, 3×3, channels-last strips
-of 16 rows as wide as the picture) is scaled to as many operations as the network's."""
+of 16 rows as wide as the picture) is scaled to as many operations as the network's; so is that of the processor's
+multipliers alone, on values in registers: whoever multiplies all that a convolution multiplies takes at least that. (ncnn
+multiplies less: Winograd's transforms change the bits.)"""
 MEMORY = f"""\
 The peak of a process (VmHWM) above what it held before the first stream began (VmRSS), in float32, fed {memory.FED} rows
 at a time, the result thrown away. Each network has a process of its own; its pictures follow one another there, for from
