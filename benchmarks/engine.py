@@ -66,11 +66,16 @@ def upscaler(network: nn.Module, image: Tensor, engine: str, precision: str) -> 
 
 
 def bare(network: nn.Module, image: Tensor, dtype: torch.dtype) -> peers.Run:
-    return peers.bare_convolution(flops_per_pixel(network) * image[0, 0].numel() * BARE_PART, image, dtype)
+    return peers.bare_convolution(_part(network, image), image, dtype)
 
 
 def multipliers(network: nn.Module, image: Tensor, dtype: torch.dtype) -> peers.Run:
-    return at_full_rate(flops_per_pixel(network) * image[0, 0].numel() * BARE_PART, dtype)
+    return at_full_rate(_part(network, image), dtype)
+
+
+def _part(network: nn.Module, image: Tensor) -> float:
+    """Operations of the part of the network's work that is done in its place."""
+    return flops_per_pixel(network) * image[0, 0].numel() * BARE_PART
 
 
 SIDES = {
@@ -139,13 +144,10 @@ def _how_often(case: Case) -> str:
 
 
 def _rates(times: Mapping[str, float]) -> Iterator[str]:
-    for stream, bare, full, kind in (
-        (STREAM, BARE, MULTIPLIERS, "float32"),
-        (STREAM_BF16, BARE_BF16, MULTIPLIERS_BF16, "bfloat16"),
-    ):
+    for stream, bare, kind in ((STREAM, BARE, "float32"), (STREAM_BF16, BARE_BF16, "bfloat16")):
         found = [
             f"{times[rate] / times[stream]:.0%} of the rate of {of}"
-            for rate, of in ((bare, "a bare convolution"), (full, "the multipliers alone"))
+            for rate, of in ((bare, "a bare convolution"), (_LEAST[stream], "the multipliers alone"))
             if {stream, rate} <= times.keys()
         ]
         if found:
@@ -161,8 +163,8 @@ def _ratios(case: Case, name: str, times: Mapping[str, float]) -> list[str]:
         elif goal is None:
             cells.append(f"{times[stream] / times[name]:.2f}")
         else:
-            ratio, least = times[stream] / times[name], times.get(_LEAST[stream], 0.0) / times[name]
-            missed = f"not met; the multipliers alone take {least:.3f}" if least else "not met"
+            ratio, least = times[stream] / times[name], times.get(_LEAST[stream])
+            missed = "not met" if least is None else f"not met; the multipliers alone take {least / times[name]:.3f}"
             cells.append(f"**{ratio:.3f}** (goal ≤ {goal:.2f}: {'met' if ratio <= goal else missed})")
     return cells
 

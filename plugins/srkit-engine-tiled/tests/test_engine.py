@@ -230,12 +230,12 @@ def test_bfloat16_is_the_same_for_every_step(name):
     """In bfloat16 the rows a step make no difference to any bit."""
     make, scale, multiple_of = HALF[name]
     image, results = picture(1, 92, 72), []
-    for rows in (3, 20):
+    for rows in (4, 8, 32):
         stream = prepared(seeded(make), scale, multiple_of, rows, torch.bfloat16)
         with torch.no_grad():
             results.append(torch.cat(list(stream(iter([image]), (92, 72))), 2))
     assert results[0].dtype is torch.bfloat16
-    assert torch.equal(*results)
+    assert all(torch.equal(result, results[0]) for result in results)
 
 
 def test_rows_come_before_the_picture_ends():

@@ -6,6 +6,8 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
+import attrs
+
 Value: TypeAlias = str
 """A number, or the name of what a line before computed."""
 
@@ -17,6 +19,10 @@ class Code:
         self.lines: list[str] = []
         self._count = 0
         self._block = "0"  # LLVM's own name for the first
+
+    def function(self, *declared: str) -> str:
+        """The text of a function ``kernel`` with this body, whose argument is a pointer ``%args``, and what it calls."""
+        return "\n".join([*declared, "define void @kernel(ptr %args) {", *self.lines, "}"])
 
     def __call__(self, text: str) -> Value:
         """A line that computes a value."""
@@ -91,6 +97,40 @@ class Code:
         self.do(f"br label {head}")
         self.begin(after)
         return values
+
+
+@attrs.frozen
+class Product:
+    """The instruction that adds products to ``count`` sums in float32: of float32, or, ``half``, of pairs of bfloat16."""
+
+    count: int
+    half: bool
+
+    @property
+    def sums(self) -> str:
+        """The type of what is added to."""
+        return f"<{self.count} x float>"
+
+    @property
+    def factors(self) -> str:
+        """The type of what is multiplied."""
+        return f"<{2 * self.count} x bfloat>" if self.half else self.sums
+
+    @property
+    def _name(self) -> str:
+        return f"@llvm.x86.avx512bf16.dpbf16ps.{32 * self.count}" if self.half else f"@llvm.fma.v{self.count}f32"
+
+    def declaration(self) -> str:
+        """The line that a text which uses it begins with."""
+        return f"declare {self.sums} {self._name}({self._in_order(self.sums, self.factors, self.factors)})"
+
+    def added(self, code: Code, total: Value, a: Value, b: Value) -> Value:
+        """``total`` and what ``a`` and ``b`` make."""
+        given = self._in_order(f"{self.sums} {total}", f"{self.factors} {a}", f"{self.factors} {b}")
+        return code(f"call {self.sums} {self._name}({given})")
+
+    def _in_order(self, total: str, a: str, b: str) -> str:
+        return ", ".join((total, a, b) if self.half else (a, b, total))
 
 
 def constant(value: float) -> Value:

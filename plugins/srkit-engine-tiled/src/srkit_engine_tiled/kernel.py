@@ -23,7 +23,7 @@ from typing import Any
 
 import attrs
 
-from .emit import Code, Value, constant
+from .emit import Code, Product, Value, constant
 from .steps import Step
 
 FIELDS = (
@@ -193,15 +193,7 @@ def text(shape: Shape, width: Lanes) -> str:
     """The kernel in LLVM's language."""
     writer = _Writer(shape, width)
     writer.write()
-    return "\n".join(
-        [
-            f"declare {writer.vector} {writer.product}({', '.join(writer.operands)})",
-            "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)",
-            "define void @kernel(ptr %args) {",
-            *writer.code.lines,
-            "}",
-        ]
-    )
+    return writer.code.function(writer.product.declaration(), "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
 
 
 class _Writer:
@@ -212,13 +204,7 @@ class _Writer:
         self.code = Code()
         self.vector = f"<{width.count} x float>"
         self.element = "bfloat" if shape.half else "float"
-        if shape.half:
-            pairs = f"<{2 * width.count} x bfloat>"
-            self.product = f"@llvm.x86.avx512bf16.dpbf16ps.{32 * width.count}"
-            self.operands = (self.vector, pairs, pairs)
-        else:
-            self.product = f"@llvm.fma.v{width.count}f32"
-            self.operands = (self.vector, self.vector, self.vector)
+        self.product = Product(width.count, shape.half)
         self.given: dict[str, Value] = {}
 
     def write(self) -> None:
@@ -346,7 +332,7 @@ class _Writer:
                 w_tap = code.at(w_row, code.mul(code.mul(k, depth), size))
 
                 def deep(c: Value, sums: list[Value]) -> list[Value]:
-                    x = code.at(x_tap, code.mul(c, 2) if shape.pairs else c, self.element)
+                    x = code.at(x_tap, code.mul(c, 1 + shape.pairs), self.element)
                     return self._products(group.vectors, columns, x, code.at(w_tap, code.mul(c, size)), sums)
 
                 return code.loop(0, depth, shape.unroll, deep, self.vector, sums)
@@ -383,7 +369,7 @@ class _Writer:
     def _products(self, vectors: int, columns: int, x: Value, w: Value, sums: Sequence[Value]) -> list[Value]:
         """Some input channels more."""
         code, shape, sums = self.code, self.shape, list(sums)
-        kind, width = self.operands[1], self.lanes.count
+        kind, width = self.product.factors, self.lanes.count
         for u in range(shape.unroll):
             places = [code.at(w, (u * vectors + v) * width) for v in range(vectors)]
             loaded = [code(f"load {kind}, ptr {place}, align 4") for place in places]
@@ -391,9 +377,7 @@ class _Writer:
                 pixel = self._pixels(code.at(x, t * shape.pixel + u * (1 + shape.pairs), self.element))
                 for v, weight in enumerate(loaded):
                     place = t * vectors + v
-                    values = (sums[place], pixel, weight) if shape.half else (pixel, weight, sums[place])
-                    operands = ", ".join(f"{of} {value}" for of, value in zip(self.operands, values, strict=True))
-                    sums[place] = code(f"call {self.vector} {self.product}({operands})")
+                    sums[place] = self.product.added(code, sums[place], pixel, weight)
         return sums
 
     def _pixels(self, pointer: Value) -> Value:
@@ -405,7 +389,9 @@ class _Writer:
             pair = code(f"load i32, ptr {pointer}, align 2")
         else:  # with a zero beside it
             pair = code(f"zext i16 {code(f'load i16, ptr {pointer}')} to i32")
-        return code(f"bitcast {self.vector} {self._splat(code(f'bitcast i32 {pair} to float'))} to {self.operands[1]}")
+        return code(
+            f"bitcast {self.vector} {self._splat(code(f'bitcast i32 {pair} to float'))} to {self.product.factors}"
+        )
 
     def _steps(
         self, value: Value, parameters: dict[int, Value], place: tuple[Value, Value, Value, Value], count: int
